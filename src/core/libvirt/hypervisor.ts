@@ -1,0 +1,280 @@
+/**
+ * What JimV asks of a hypervisor. The real one (`real.ts`) talks to libvirt; scenario tests use a
+ * pretended one. Everything is asynchronous, bounded in time, and fails with a `HypervisorError`.
+ */
+
+/** Takes back what a registration gave. Calling it twice does no harm. */
+export type Undo = () => void;
+
+/** Why a call failed, in words the rules can act on. `retryable` codes may go away by themselves. */
+export const hypervisorErrors = {
+  unavailable: { retryable: true }, // no connection to libvirtd
+  timeout: { retryable: true }, // the call did not answer in time; it may still happen
+  notFound: { retryable: false }, // no such domain, pool, network or file
+  exists: { retryable: false }, // name or uuid is taken
+  wrongState: { retryable: false }, // e.g. starting what runs
+  portInUse: { retryable: true }, // the VNC port is taken by something else: book another
+  noSpace: { retryable: false }, // the disk is full
+  noMemory: { retryable: false },
+  agentSilent: { retryable: true }, // no guest agent answers
+  denied: { retryable: false },
+  invalid: { retryable: false }, // libvirt or qemu-img refused what we said
+  unsupported: { retryable: false }, // this libvirt is too old, or a symbol is missing
+  cancelled: { retryable: false },
+  internal: { retryable: false },
+} as const satisfies Record<string, { retryable: boolean }>;
+
+export type HypervisorErrorCode = keyof typeof hypervisorErrors;
+
+export class HypervisorError extends Error {
+  override readonly name = "HypervisorError";
+  constructor(
+    readonly code: HypervisorErrorCode,
+    message: string,
+    /** libvirt's own error number and domain (virErrorNumber, virErrorDomain), where it was libvirt that failed. */
+    readonly libvirt?: { code: number; domain: number },
+  ) {
+    super(message);
+  }
+  get retryable(): boolean {
+    return hypervisorErrors[this.code].retryable;
+  }
+}
+
+/** What a domain is doing, as libvirt says it, folded to what JimV tells apart. */
+export type DomainState = "running" | "paused" | "stopping" | "off" | "crashed";
+
+export interface DomainFact {
+  uuid: string;
+  name: string;
+  state: DomainState;
+  /** libvirt's reason number for the state, for the log. */
+  reason: number;
+  /** The cluster id in the domain's metadata: whose domain it is; null = not made by JimV. */
+  clusterId: string | null;
+  vcpus: number;
+  memoryMiB: number;
+  persistent: boolean;
+}
+
+/** A lifecycle event. `kind` is libvirt's; `fact` is read right after it, null when the domain is gone. */
+export interface DomainEvent {
+  uuid: string;
+  name: string;
+  kind:
+    | "defined"
+    | "undefined"
+    | "started"
+    | "suspended"
+    | "resumed"
+    | "stopped"
+    | "shutdown"
+    | "crashed"
+    | "rebooted"
+    | "agent";
+  /** The state that follows from the event alone, so that a row can change before any further call. */
+  state: DomainState | null;
+  detail: number;
+  /** When the event reached this process, UTC milliseconds. */
+  at: number;
+}
+
+/** A lamp: one worker or connection of the binding. */
+export interface LaneStatus {
+  name: string;
+  state: "ok" | "busy" | "stuck" | "down";
+  /** UTC milliseconds of the last finished turn. */
+  lastTurnAt: number | null;
+  queueLength: number;
+  /** What it is doing since when, if it is busy or stuck. */
+  call: string | null;
+  since: number | null;
+}
+
+export interface HypervisorStatus {
+  connected: boolean;
+  /** Since when (UTC ms) it has been connected or away. */
+  since: number;
+  /** A sentence when it is not connected, or when a lane is stuck. */
+  reason: string | null;
+  lanes: LaneStatus[];
+}
+
+/** How guests run on this machine, and why. */
+export interface Acceleration {
+  virtType: "kvm" | "qemu";
+  /** Why not KVM, one entry per thing that is missing; empty with KVM. */
+  missing: ("cpuFlags" | "device" | "capabilities")[];
+  emulator: string;
+  machine: string;
+  arch: string;
+  /** The guest CPU model to ask for: `host-model` with KVM, else QEMU's default (null). */
+  cpuMode: "host-model" | null;
+  maxVcpus: number;
+}
+
+export interface HostFacts {
+  hostname: string;
+  cpus: number;
+  cpuModel: string;
+  memoryMiB: number;
+  freeMemoryMiB: number;
+  load1: number;
+  libvirtVersion: string;
+  qemuVersion: string;
+  acceleration: Acceleration;
+}
+
+/** A domain to define. All strings are foreign text: names may hold any character. */
+export interface DomainSpec {
+  uuid: string;
+  name: string;
+  clusterId: string;
+  memoryMiB: number;
+  vcpus: number;
+  clock: "utc" | "localtime";
+  disks: DomainDisk[];
+  /** A read-only NoCloud seed image, attached as a virtio disk after the others. */
+  seedPath: string | null;
+  interfaces: DomainInterface[];
+  /** Where QEMU's VNC server listens. Password: at most 8 characters (the protocol's limit). */
+  vnc: { port: number; listen: string; password: string };
+}
+
+export interface DomainDisk {
+  path: string;
+  format: "qcow2" | "raw";
+  /** `vda`, `vdb`, … */
+  target: string;
+  /** Shown to the guest as the disk's serial; at most 20 characters. */
+  serial: string;
+}
+
+export interface DomainInterface {
+  mac: string;
+  source: { network: string } | { bridge: string };
+}
+
+/** What `qemu-img info` says of an image. Sizes in bytes. */
+export interface ImageInfo {
+  path: string;
+  format: string;
+  virtualSizeBytes: number;
+  actualSizeBytes: number;
+  backingFile: string | null;
+  /** An external data file (qcow2 `data-file`), which JimV refuses in templates. */
+  dataFile: string | null;
+  encrypted: boolean;
+}
+
+export interface CopyOptions {
+  format: "qcow2" | "raw";
+  /** Grow the copy to this many bytes afterwards; never shrinks. */
+  sizeBytes?: number;
+  signal?: AbortSignal;
+  /** At most 4 times a second; bytes of the source's data that have been copied, and of how many. */
+  onProgress?: (done: number, total: number) => void;
+}
+
+/** Image files on this machine. Partial files are removed on failure. */
+export interface Images {
+  /** @throws HypervisorError notFound, invalid, denied */
+  info(path: string): Promise<ImageInfo>;
+  /** A full copy that depends on nothing else. The target must not exist. */
+  copy(source: string, target: string, options: CopyOptions): Promise<void>;
+  /** A qcow2 overlay on `source`. The target must not exist. */
+  link(source: string, target: string, options: { sourceFormat: string; sizeBytes?: number }): Promise<void>;
+  /** An empty disk. */
+  create(target: string, options: { format: "qcow2" | "raw"; sizeBytes: number }): Promise<void>;
+  /** Writes a small file (a seed image) atomically, mode 0600. */
+  write(path: string, data: Uint8Array): Promise<void>;
+  /** Removes a file; one that is not there is fine. Says whether there was one. */
+  remove(path: string): Promise<boolean>;
+  exists(path: string): Promise<boolean>;
+  /** Regular files directly in a folder. */
+  list(folder: string): Promise<string[]>;
+}
+
+export interface PoolFacts {
+  name: string;
+  path: string;
+  capacityBytes: number;
+  availableBytes: number;
+  active: boolean;
+}
+
+export interface NetworkFacts {
+  name: string;
+  /** The host's bridge device, when the network is active. */
+  bridge: string | null;
+  /** `192.168.123.0/24` for a NAT network of ours. */
+  cidr: string | null;
+  active: boolean;
+}
+
+/** One domain's figures from the bulk stats call: libvirt's own names (`balloon.current`) to values. */
+export interface DomainStats {
+  uuid: string;
+  name: string;
+  values: Record<string, number | string | boolean>;
+}
+
+export interface Hypervisor {
+  /** At once, from memory: never asks libvirtd, so it answers while libvirtd hangs. */
+  status(): HypervisorStatus;
+  onStatus(listener: (status: HypervisorStatus) => void): Undo;
+  /** Lifecycle events of all domains except `guestfs-*`. They flow again by themselves after a reconnect. */
+  onDomain(listener: (event: DomainEvent) => void): Undo;
+
+  host(): Promise<HostFacts>;
+  /** All domains, active or not, except `guestfs-*`. */
+  domains(): Promise<DomainFact[]>;
+  /** null when there is none. */
+  domain(uuid: string): Promise<DomainFact | null>;
+  /** Defines or redefines. @throws HypervisorError exists, invalid */
+  define(spec: DomainSpec): Promise<void>;
+  /** Removes the definition; absent is fine. Also drops NVRAM, managed save and snapshot metadata. */
+  undefine(uuid: string): Promise<void>;
+  /** The domain's XML without secrets. */
+  xml(uuid: string): Promise<string>;
+
+  /** @throws HypervisorError wrongState, portInUse, noMemory, notFound */
+  start(uuid: string): Promise<void>;
+  /** Asks the guest (ACPI, agent); returns when asked, not when off. */
+  shutdown(uuid: string): Promise<void>;
+  reboot(uuid: string): Promise<void>;
+  /** Ends QEMU at once. A domain that is off is fine. */
+  destroy(uuid: string): Promise<void>;
+  reset(uuid: string): Promise<void>;
+  suspend(uuid: string): Promise<void>;
+  resume(uuid: string): Promise<void>;
+
+  /** Changes port and password of the stored definition (takes effect at next start). */
+  setVnc(uuid: string, vnc: { port: number; listen: string; password: string }): Promise<void>;
+  /** Changes vCPUs, memory or name of the stored definition of a domain that is off. */
+  reshape(uuid: string, change: { vcpus?: number; memoryMiB?: number; name?: string }): Promise<void>;
+
+  /** True when the guest agent answers a ping within `timeoutSeconds`. Never throws for silence. */
+  agentAnswers(uuid: string, timeoutSeconds: number): Promise<boolean>;
+  /** Any guest-agent command; its `return` value. @throws HypervisorError agentSilent, unsupported, denied */
+  agent(uuid: string, command: { execute: string; arguments?: unknown }, timeoutSeconds: number): Promise<unknown>;
+  /** Through the guest agent (virDomainSetUserPassword). */
+  setUserPassword(uuid: string, user: string, password: string): Promise<void>;
+
+  /** One bulk call for all domains, never one per guest. */
+  stats(): Promise<DomainStats[]>;
+  /** A picture of the guest's screen as libvirt hands it out (PNG or PPM). */
+  screenshot(uuid: string): Promise<{ mime: string; data: Uint8Array }>;
+
+  /** Makes sure a `dir` pool of this name and folder exists, runs and starts by itself. */
+  ensurePool(name: string, path: string): Promise<PoolFacts>;
+  /** Figures of a pool after a refresh. */
+  pool(name: string): Promise<PoolFacts>;
+  /** Makes sure a NAT network of this name runs, on a free /24; keeps what is there. */
+  ensureNatNetwork(name: string): Promise<NetworkFacts>;
+  networks(): Promise<NetworkFacts[]>;
+
+  readonly images: Images;
+  /** Ends workers and connections. */
+  close(): Promise<void>;
+}
