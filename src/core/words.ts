@@ -1,0 +1,68 @@
+/**
+ * The texts a person reads, in every language. A room or plugin brings its own `words.ts`; a key that
+ * is missing in one language does not compile. Logs stay English and do not use this.
+ */
+export const languages = ["en", "zh-CN"] as const;
+export type Language = (typeof languages)[number];
+
+/** Values that stand in a text's `{places}`. Numbers are written with the language's digit grouping. */
+export type WordArgs = Readonly<Record<string, string | number>>;
+
+export interface Words<K extends string = string> {
+  readonly keys: readonly K[];
+  /** The text of `key` in `language`, its `{places}` filled from `args`. */
+  say(language: Language, key: K, args?: WordArgs): string;
+  /** A function for one language, to keep pages short: `const t = words.in(language)`. */
+  in(language: Language): (key: K, args?: WordArgs) => string;
+}
+
+/** Makes a word list. `zh-CN` must have exactly the keys of `en`. */
+export function defineWords<const E extends Record<string, string>>(texts: {
+  en: E;
+  "zh-CN": { readonly [P in keyof E]: string };
+}): Words<Extract<keyof E, string>> {
+  type K = Extract<keyof E, string>;
+  const say = (language: Language, key: K, args: WordArgs = {}): string =>
+    fill(texts[language][key], language, args);
+  return {
+    keys: Object.keys(texts.en) as K[],
+    say,
+    in: (language) => (key, args) => say(language, key, args),
+  };
+}
+
+function fill(text: string, language: Language, args: WordArgs): string {
+  return text.replace(/\{(\w+)\}/g, (whole, name: string) => {
+    const value = args[name];
+    if (value === undefined) return whole;
+    return typeof value === "number" ? new Intl.NumberFormat(language).format(value) : value;
+  });
+}
+
+/** All word lists of a running program in one place: errors and events carry a key from any of them. */
+export class WordBook {
+  private readonly lists = new Map<string, Words>();
+
+  /** Adds a list. A key that another list already has is a defect and throws. */
+  add(list: Words): void {
+    for (const key of list.keys) {
+      if (this.lists.has(key)) throw new Error(`word key "${key}" is defined twice`);
+      this.lists.set(key, list);
+    }
+  }
+
+  /** The text of a key, or the key itself where nobody knows it (an old row of a plugin that is gone). */
+  say(language: Language, key: string, args?: WordArgs): string {
+    return this.lists.get(key)?.say(language, key, args) ?? key;
+  }
+}
+
+/** The language a browser asks for, by its Accept-Language header; English when it asks for neither. */
+export function languageOf(acceptLanguage: string | null): Language {
+  for (const part of (acceptLanguage ?? "").split(",")) {
+    const tag = part.split(";")[0]?.trim().toLowerCase() ?? "";
+    if (tag.startsWith("zh")) return "zh-CN";
+    if (tag.startsWith("en")) return "en";
+  }
+  return "en";
+}
