@@ -1,4 +1,5 @@
 /** The JSX runtime that pages are compiled against (`jimv/jsx-runtime`): escapes text and attributes by default. */
-export { Fragment, jsx, jsxAttr, jsxEscape, jsxs, jsxTemplate } from "hono/jsx/jsx-runtime";
+
 export { jsxDEV } from "hono/jsx/jsx-dev-runtime";
 export type { JSX } from "hono/jsx/jsx-runtime";
+export { Fragment, jsx, jsxAttr, jsxEscape, jsxs, jsxTemplate } from "hono/jsx/jsx-runtime";

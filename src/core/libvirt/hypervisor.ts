@@ -257,7 +257,11 @@ export interface Hypervisor {
   /** True when the guest agent answers a ping within `timeoutSeconds`. Never throws for silence. */
   agentAnswers(uuid: string, timeoutSeconds: number): Promise<boolean>;
   /** Any guest-agent command; its `return` value. @throws HypervisorError agentSilent, unsupported, denied */
-  agent(uuid: string, command: { execute: string; arguments?: unknown }, timeoutSeconds: number): Promise<unknown>;
+  agent(
+    uuid: string,
+    command: { execute: string; arguments?: unknown },
+    timeoutSeconds: number,
+  ): Promise<unknown>;
   /** Through the guest agent (virDomainSetUserPassword). */
   setUserPassword(uuid: string, user: string, password: string): Promise<void>;
 
