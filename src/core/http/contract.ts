@@ -193,6 +193,11 @@ export interface Shell {
     title: string;
     crumbs: { href: string; label: string }[];
     views: string[];
+    /**
+     * The address of the page's live stream (`/events?after=…&view=…`), null where it holds no live view.
+     * `after` is where the event log stood before the page was made, so that nothing in between is missed.
+     */
+    stream: string | null;
     frame: "full" | "plain";
     viewer: Viewer;
     path: string;
