@@ -1,0 +1,19 @@
+/** Copies a text that stands in the page. Secrets are copied by `Secret`, which fetches them first. */
+import { say } from "../words.ts";
+import { IconButton } from "./button.tsx";
+import type { Language } from "./kit.ts";
+
+export function CopyButton({ lang, text, label }: { lang: Language; text: string; label?: string }) {
+  const name = label ? `${say(lang, "action.copy")}: ${label}` : say(lang, "action.copy");
+  return <IconButton icon="copy" size="small" label={name} extra={{ "data-copy": text }} />;
+}
+
+/** A command to type, with its copy button. */
+export function Command({ lang, text }: { lang: Language; text: string }) {
+  return (
+    <div class="command">
+      <code>{text}</code>
+      <CopyButton lang={lang} text={text} />
+    </div>
+  );
+}
