@@ -43,4 +43,56 @@ export const timing = {
   socketOpenMilliseconds: 10_000,
   /** Requests under way when the program stops get this long; then they are cut. */
   requestGraceMilliseconds: 5_000,
+  /** The dispatcher looks for expired and unsent tasks so often; new ones are sent at once. */
+  dispatchTurnMilliseconds: 1_000,
+  /** A task that was sent and did not begin is sent again after this; a node that has it ignores it. */
+  resendMilliseconds: 30_000,
+  /** A running task that was told to end at its deadline gets this long; then the controller ends it. */
+  expiryGraceMilliseconds: 30_000,
+  /** Between two reports of one task's progress. */
+  progressMilliseconds: 250,
+  /** A failed task's undos are tried again for so long; what still stands then is reported as leftovers. */
+  undoPatienceMilliseconds: 10_000,
+  undoRetryMilliseconds: 500,
+  /** Leftovers are tried again so often until they are gone. */
+  leftoverSweepMilliseconds: 3_000,
+  /** Durable reports that nobody acknowledged are delivered again after this. */
+  redeliverMilliseconds: 15_000,
+  /** The pause after the road refused, doubled up to the longest. */
+  roadRetryFirstMilliseconds: 100,
+  roadRetryLongestMilliseconds: 5_000,
+  /** A node tells its load, memory and lamps so often. */
+  heartbeatMilliseconds: 2_000,
+  /** A node that was not heard for so long is silent; its guests' states are doubtful. */
+  nodeSilentMilliseconds: 6_000,
+  /** … and after this it is offline; its guests are shown as unknown. */
+  nodeOfflineMilliseconds: 20_000,
+  /** A node sends the full list of its domains so often. */
+  fullListMilliseconds: 10_000,
+  /** A console ticket is good for so long, once. */
+  consoleTicketMilliseconds: 30_000,
+  /** Waiting for QEMU's VNC server to accept; then the console is refused. */
+  consoleConnectMilliseconds: 5_000,
+  /** A freshly created guest's agent must answer within this for its password to be set. */
+  agentPatienceMilliseconds: 240_000,
+  /** Between two pings of a guest agent that is awaited. */
+  agentPingMilliseconds: 1_000,
+  /** A guest that was asked to shut down gets this long; then its row says that it did not follow. */
+  shutdownPatienceMilliseconds: 180_000,
+  /** Copying an image, defining and starting a guest; then the creation fails and is undone. */
+  createDeadlineMilliseconds: 4 * 3_600_000,
+  /** Starting, stopping, pausing and the like; then the task fails. */
+  powerDeadlineMilliseconds: 300_000,
+  /** Looking at a template's image; then it counts as refused. */
+  checkDeadlineMilliseconds: 120_000,
+  /** The set-up code from start: a new one is printed when it was tried wrongly too often. */
+  setupCheckMilliseconds: 2_000,
+  /** Events older than this are dropped; a browser that was away longer reloads. */
+  eventsKeepMilliseconds: 3_600_000,
+  /** Ended tasks are kept for so long. */
+  tasksKeepMilliseconds: 90 * 24 * 3_600_000,
+  /** Old events and tasks are looked for so often. */
+  pruneMilliseconds: 600_000,
+  /** Plugins and roads get this long to stop; then the process ends anyway. */
+  stopMilliseconds: 10_000,
 } as const;

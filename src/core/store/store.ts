@@ -1,0 +1,213 @@
+/** The store: typed reads, and batches of statements that happen all together or not at all. */
+import {
+  aggregateQuery,
+  insertQueries,
+  removeQuery,
+  type SelectOptions,
+  selectQuery,
+  updateQuery,
+} from "./compile.ts";
+import { type Dialect, type DialectName, dialects } from "./dialect.ts";
+import type { Engine, Program } from "./engine.ts";
+import {
+  LeaseLostError,
+  RunAgain,
+  StoreExpectationError,
+  StoreUniqueError,
+  UniqueViolation,
+} from "./errors.ts";
+import { EventLog, type EventRow, type StoredEvent } from "./events.ts";
+import type { Where } from "./expressions.ts";
+import { holdsEpoch, type LeaseStore, leaseStore } from "./leases.ts";
+import { type MigrationSource, runMigrations } from "./migrations.ts";
+import { type Column, metaOf, type Row, type Table } from "./schema.ts";
+import type { Statement, UpsertStatement } from "./statements.ts";
+import { storeMigrations } from "./tables.ts";
+import { decode, decodeRow } from "./values.ts";
+
+export interface BatchOptions {
+  /** Facts to log in the same batch; they get their numbers in the order of commits. */
+  events?: readonly EventRow[] | undefined;
+  /** The leader's epoch: the batch happens only while nobody else has become leader since. */
+  epoch?: number | undefined;
+}
+
+export interface Store {
+  readonly dialect: DialectName;
+
+  /** The rows that match, whole. */
+  select<T extends Table>(table: T, options?: SelectOptions): Promise<Row<T>[]>;
+  /** The first row that matches, or null. */
+  first<T extends Table>(
+    table: T,
+    options?: Pick<SelectOptions, "where" | "orderBy">,
+  ): Promise<Row<T> | null>;
+  count(table: Table, where?: Where): Promise<number>;
+  /** The sum of a column over the rows that match; 0 when there are none. */
+  sum(table: Table, column: Column<number>, where?: Where): Promise<number>;
+  /** How many rows have each value of a column. Rows where it is NULL are left out. */
+  countBy<V extends string | number>(table: Table, column: Column<V>, where?: Where): Promise<Map<V, number>>;
+
+  /**
+   * Runs the statements in order, all or none. Rejects with
+   * - StoreUniqueError: a unique index refused a row,
+   * - StoreExpectationError: an `expect` was not met,
+   * - LeaseLostError: `epoch` is not the lease's any more,
+   * - StoreUnavailableError: the database is away; when its `maybeCommitted` is true the batch is whole or
+   *   absent, and reading tells which.
+   */
+  batch(statements: readonly Statement[], options?: BatchOptions): Promise<void>;
+  /** A batch of one. */
+  run(statement: Statement, options?: BatchOptions): Promise<void>;
+
+  /**
+   * Calls the listener with the events of each batch of this process, right after its commit and in the order
+   * of their numbers. Returns what removes it. Events of other controllers are found by `eventsAfter`.
+   */
+  onEvents(listener: (events: readonly StoredEvent[]) => void): () => void;
+  /** Events with a number above `seq`, oldest first. */
+  eventsAfter(seq: number, limit: number): Promise<StoredEvent[]>;
+  /** The number of the newest event ever logged; 0 when there was none. */
+  lastEventSeq(): Promise<number>;
+  /** The number of the oldest event that is still there, or null when the log is empty. */
+  oldestEventSeq(): Promise<number | null>;
+  /** Deletes events made before `olderThan` (UTC ms), but never the newest `keep`. Returns how many. */
+  pruneEvents(keep: number, olderThan: number): Promise<number>;
+
+  readonly leases: LeaseStore;
+  /** Brings the tables up to date. Rejects with a MigrationError whose message says what to do. */
+  migrate(sources: readonly MigrationSource[]): Promise<void>;
+  /** Asks the database for its version, and measures how long the answer takes. */
+  ping(): Promise<{ version: string; milliseconds: number }>;
+  close(): Promise<void>;
+}
+
+export interface StoreHooks {
+  /** UTC milliseconds, for events and (in SQLite) leases. */
+  now?: () => number;
+  /** A listener of `onEvents` threw. It must not undo what is committed, so somebody has to be told. */
+  onListenerError?: (error: unknown) => void;
+}
+
+export function makeStore(engine: Engine, hooks: StoreHooks = {}): Store {
+  const dialect = dialects[engine.dialect];
+  const now = hooks.now ?? Date.now;
+  const log = new EventLog(hooks.onListenerError ?? ((error) => console.error(error)));
+
+  const read = async (query: Parameters<Engine["read"]>[0]): Promise<readonly (readonly unknown[])[]> =>
+    (await engine.read(query)).rows;
+  const select = async <T extends Table>(table: T, options: SelectOptions = {}): Promise<Row<T>[]> => {
+    const rows = await read(selectQuery(dialect, table, options));
+    return rows.map((row) => decodeRow(table, row) as Row<T>);
+  };
+  const number = async (query: Parameters<Engine["read"]>[0]): Promise<number> =>
+    Number((await read(query))[0]?.[0] ?? 0);
+
+  const batch = async (statements: readonly Statement[], options: BatchOptions = {}): Promise<void> => {
+    const rows = options.events ?? [];
+    await engine.transaction(
+      function* () {
+        if (options.epoch !== undefined && !(yield* holdsEpoch(dialect, options.epoch)))
+          throw new LeaseLostError(options.epoch);
+        for (const [position, statement] of statements.entries())
+          yield* perform(dialect, statement, position);
+        return yield* log.append(dialect, rows, now());
+      },
+      (stored) => log.announce(stored),
+    );
+  };
+
+  return {
+    dialect: engine.dialect,
+    select,
+    async first(table, options = {}) {
+      return (await select(table, { ...options, limit: 1 }))[0] ?? null;
+    },
+    count: (table, where) => number(aggregateQuery(dialect, table, "count", where)),
+    sum: (table, column, where) => number(aggregateQuery(dialect, table, { sum: column }, where)),
+    async countBy<V extends string | number>(table: Table, column: Column<V>, where?: Where) {
+      const rows = await read(aggregateQuery(dialect, table, "count", where, column));
+      return new Map(
+        rows
+          .filter(([, group]) => group !== null)
+          .map(([count, group]) => [decode(column, group) as V, Number(count)]),
+      );
+    },
+    batch,
+    run: (statement, options) => batch([statement], options),
+    onEvents: (listener) => log.listen(listener),
+    eventsAfter: (seq, limit) => log.after(select, seq, limit),
+    lastEventSeq: () => log.last(select),
+    oldestEventSeq: () => log.oldest(select),
+    pruneEvents: (keep, olderThan) => log.prune(engine, dialect, select, keep, olderThan),
+    leases: leaseStore(engine, dialect, now),
+    migrate: (sources) =>
+      engine.migrate((session) =>
+        runMigrations(session, [{ name: "store", migrations: storeMigrations }, ...sources], now),
+      ),
+    async ping() {
+      const started = performance.now();
+      const sql = engine.dialect === "sqlite" ? "select sqlite_version()" : "select version()";
+      const [row] = await read({ sql, params: [], reads: true });
+      return { version: String(row?.[0]), milliseconds: performance.now() - started };
+    },
+    close: () => engine.close(),
+  };
+}
+
+/** One statement as queries; `position` is its place in the batch, for errors. */
+function* perform(dialect: Dialect, statement: Statement, position: number): Program<void> {
+  const meta = metaOf(statement.table);
+  try {
+    switch (statement.op) {
+      case "insert":
+        for (const query of insertQueries(dialect, statement.table, statement.rows)) yield query;
+        return;
+      case "upsert":
+        yield* upsert(dialect, statement);
+        return;
+      case "update":
+      case "remove": {
+        const { affected } = yield statement.op === "update"
+          ? updateQuery(dialect, statement.table, statement.set, statement.where)
+          : removeQuery(dialect, statement.table, statement.where);
+        if (statement.expect !== undefined && affected !== statement.expect)
+          throw new StoreExpectationError(position, meta.name, statement.expect, affected);
+      }
+    }
+  } catch (error) {
+    if (error instanceof UniqueViolation)
+      throw new StoreUniqueError(violatedIndex(statement.table, error), meta.name, position, {
+        cause: error.cause,
+      });
+    throw error;
+  }
+}
+
+/**
+ * Update, and insert where nothing matched. MySQL's ON DUPLICATE KEY UPDATE would be one query, but fires on
+ * any unique index and would then change the wrong row.
+ */
+function* upsert(dialect: Dialect, statement: UpsertStatement): Program<void> {
+  const { table, row, where, set } = statement;
+  const { affected } = yield updateQuery(dialect, table, set, where);
+  if (affected > 0) return;
+  try {
+    for (const query of insertQueries(dialect, table, [row])) yield query;
+  } catch (error) {
+    // Somebody inserted the same key in between: from the start, to update it.
+    if (error instanceof UniqueViolation && violatedIndex(table, error) === statement.index)
+      throw new RunAgain(`the row of "${metaOf(table).name}" appeared during an upsert`, { cause: error });
+    throw error;
+  }
+}
+
+/** The name of the index in the table's description; SQLite tells only its columns. */
+function violatedIndex(table: Table, { on }: UniqueViolation): string {
+  if ("index" in on) return on.index;
+  const meta = metaOf(table);
+  const same = (columns: readonly Column[]): boolean =>
+    columns.length === on.columns.length && columns.every((column, at) => column.name === on.columns[at]);
+  if (same(meta.primaryKey)) return "PRIMARY";
+  return meta.indexes.find((index) => index.unique && same(index.columns))?.name ?? on.columns.join(",");
+}
