@@ -1,0 +1,154 @@
+/**
+ * The leading controller's reader: applies each report exactly once. The effects and the read position
+ * are one batch, so a crash in between leaves either both or neither.
+ */
+import type { Clock } from "../clock.ts";
+import { errorText } from "../errors.ts";
+import type { Log } from "../log/log.ts";
+import {
+  eq,
+  insert,
+  type Store,
+  StoreExpectationError,
+  StoreUnavailableError,
+  update,
+} from "../store/index.ts";
+import { type Peer, peers } from "../tasks/schema.ts";
+import type { Undo } from "../undo.ts";
+import type { ControllerRoad, Envelope, ReportEffects, ReportHandler } from "./contract.ts";
+
+/** How often a report is tried whose rows changed under it. */
+const staleTries = 5;
+
+export class Applier {
+  private readonly handlers = new Map<string, ReportHandler>();
+  private readonly known = new Map<string, Peer>();
+  private chain: Promise<void> = Promise.resolve();
+
+  constructor(
+    private readonly world: { store: Store; clock: Clock; road: ControllerRoad; log: Log },
+    /** The lease's epoch, so that a controller that lost the lead can't write as leader. */
+    private readonly epoch: () => number | undefined,
+  ) {}
+
+  on(kind: string, handler: ReportHandler): Undo {
+    if (this.handlers.has(kind)) throw new Error(`report kind "${kind}" is handled twice`);
+    this.handlers.set(kind, handler);
+    return () => this.handlers.delete(kind);
+  }
+
+  /** The peer as of the last applied report. */
+  peer(name: string): Peer | undefined {
+    return this.known.get(name);
+  }
+
+  /** Begins to read the road. Called when this controller begins to lead. */
+  start(): Undo {
+    this.known.clear();
+    return this.world.road.onReports((envelopes) => {
+      const work = this.chain.then(() => this.applyAll(envelopes));
+      this.chain = work.catch(() => {});
+      return work;
+    });
+  }
+
+  private async applyAll(envelopes: readonly Envelope[]): Promise<void> {
+    for (const envelope of envelopes) await this.apply(envelope);
+    const last = envelopes.at(-1);
+    if (last) {
+      const { node, generation, sequence } = last;
+      await this.world.road.send(node, { type: "applied", generation, sequence });
+    }
+  }
+
+  private async apply(envelope: Envelope): Promise<void> {
+    const peer = await this.peerOf(envelope);
+    const position = peer.generation === envelope.generation ? peer.position : -1;
+    if (envelope.sequence <= position) return;
+    for (let left = staleTries; ; left--) {
+      const effects = await this.effectsOf(envelope);
+      const next = {
+        ...peer,
+        generation: envelope.generation,
+        position: envelope.sequence,
+        heardAt: this.world.clock.now(),
+      };
+      const { name, ...changed } = {
+        generation: next.generation,
+        position: next.position,
+        heardAt: next.heardAt,
+        name: peer.name,
+      };
+      try {
+        // The position goes first: a handler's own change of the peer's row (hello) comes after and stands.
+        const epoch = this.epoch();
+        await this.world.store.batch(
+          [update(peers, changed, eq(peers.name, name), { expect: 1 }), ...effects.statements],
+          {
+            events: effects.events ?? [],
+            ...(epoch === undefined ? {} : { epoch }),
+          },
+        );
+        this.known.set(peer.name, Object.assign(peer, next));
+        effects.after?.();
+        return;
+      } catch (error) {
+        if (error instanceof StoreUnavailableError) throw error;
+        if (error instanceof StoreExpectationError && left > 1) continue;
+        // A report that can never be applied must not hold up all later ones: it is logged and passed over.
+        if (effects.statements.length === 0) throw error;
+        this.world.log.error("report passed over", {
+          node: envelope.node,
+          kind: envelope.kind,
+          error: errorText(error),
+        });
+        await this.world.store.batch([update(peers, changed, eq(peers.name, name))]);
+        this.known.set(peer.name, Object.assign(peer, next));
+        return;
+      }
+    }
+  }
+
+  private async effectsOf(envelope: Envelope): Promise<ReportEffects> {
+    const handler = this.handlers.get(envelope.kind);
+    if (!handler) {
+      this.world.log.debug("report of unknown kind", { node: envelope.node, kind: envelope.kind });
+      return { statements: [] };
+    }
+    try {
+      return await handler(envelope);
+    } catch (error) {
+      if (error instanceof StoreUnavailableError) throw error;
+      this.world.log.error("report handler failed", {
+        node: envelope.node,
+        kind: envelope.kind,
+        error: errorText(error),
+      });
+      return { statements: [] };
+    }
+  }
+
+  private async peerOf(envelope: Envelope): Promise<Peer> {
+    const cached = this.known.get(envelope.node);
+    if (cached) return cached;
+    const stored = await this.world.store.first(peers, { where: eq(peers.name, envelope.node) });
+    if (stored) {
+      this.known.set(envelope.node, stored);
+      return stored;
+    }
+    const fresh: Peer = {
+      name: envelope.node,
+      machineId: "",
+      publicKey: "",
+      version: "",
+      features: [],
+      incarnation: 0,
+      generation: envelope.generation,
+      position: -1,
+      heardAt: this.world.clock.now(),
+    };
+    await this.world.store.batch([insert(peers, fresh)]);
+    this.known.set(envelope.node, fresh);
+    return fresh;
+  }
+}

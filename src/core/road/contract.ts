@@ -1,0 +1,79 @@
+/**
+ * The road between controller and nodes: commands down, reports up. In one process it is `local.ts`;
+ * in a cluster it is Redis Streams. Both ends see only this.
+ */
+import type { EventRow, Statement } from "../store/index.ts";
+import type { Undo } from "../undo.ts";
+
+/** Facts of a report, kept as JSON. */
+export type ReportBody = Record<string, unknown>;
+
+/** A report under way. (generation, sequence) is its identity; sequence rises by more than 0 a report. */
+export interface Envelope {
+  node: string;
+  /** Which outbox wrote it: a new outbox means that the sequence starts over. */
+  generation: string;
+  sequence: number;
+  /** What the controller handed out at hello; 0 before the first welcome. */
+  incarnation: number;
+  /** The node's clock when it was written, UTC ms. */
+  at: number;
+  kind: string;
+  body: ReportBody;
+}
+
+/** What applying a report changes. */
+export interface ReportEffects {
+  statements: Statement[];
+  events?: EventRow[];
+  /** Runs after the commit. Must not throw. */
+  after?: () => void;
+}
+
+export type ReportHandler = (envelope: Envelope) => Promise<ReportEffects> | ReportEffects;
+
+/** A task on its way to a node. */
+export interface TaskCommand {
+  type: "task";
+  id: string;
+  kind: string;
+  /** Late work of a lower fence is void. */
+  fence: number;
+  payload: Record<string, unknown>;
+  deadlineAt: number;
+}
+
+export type Command =
+  | TaskCommand
+  /** Stop a task: `withdraw` if it has not begun, else end it at the next safe point. */
+  | { type: "cancel"; id: string; fence: number }
+  /** The answer to hello: the incarnation, and which tasks will be sent again (all other half-made things go). */
+  | { type: "welcome"; incarnation: number; open: string[] }
+  /** Everything up to here is applied: the outbox may forget it. */
+  | { type: "applied"; generation: string; sequence: number }
+  /** Say hello again. */
+  | { type: "greet" };
+
+/** The controller's end. */
+export interface ControllerRoad {
+  /** Puts a command on the way. Resolves when the road has it; a lost one is found by the dispatcher. */
+  send(node: string, command: Command): Promise<void>;
+  /** Hands reports over in order, per node. The promise resolves when they are applied. */
+  onReports(handler: (envelopes: Envelope[]) => Promise<void>): Undo;
+  status(): RoadStatus;
+}
+
+/** A node's end. */
+export interface NodeRoad {
+  onCommand(handler: (command: Command) => void): Undo;
+  /** Resolves when the road has them, which is not yet "applied". */
+  deliver(envelopes: Envelope[]): Promise<void>;
+  status(): RoadStatus;
+}
+
+export interface RoadStatus {
+  kind: "local" | "redis";
+  connected: boolean;
+  since: number;
+  reason: string | null;
+}

@@ -1,0 +1,384 @@
+/**
+ * A node's own loop: hears commands, carries out tasks, keeps the journal of what must be taken back,
+ * and pumps the outbox. Knows no feature; plugins bring the operations.
+ */
+import type { Static, TObject, TSchema } from "@sinclair/typebox";
+import { Value } from "@sinclair/typebox/value";
+import type { Clock } from "../clock.ts";
+import { AppError, errorText } from "../errors.ts";
+import { HypervisorError } from "../libvirt/hypervisor.ts";
+import type { Log } from "../log/log.ts";
+import type { Command, NodeRoad, TaskCommand } from "../road/contract.ts";
+import type { Outbox } from "../road/outbox.ts";
+import { timing } from "../timing.ts";
+import { type Undo, UndoList } from "../undo.ts";
+import type { NodeKey } from "../vault.ts";
+import { secretFields, type TaskError, type TaskKind } from "./kind.ts";
+import { type Operation, SpeedMeter, type UndoCall } from "./operation.ts";
+
+type Run = (operation: Operation, payload: never) => Promise<unknown>;
+
+interface Running {
+  id: string;
+  fence: number;
+  weight: "light" | "heavy";
+  abort: AbortController;
+  begun: boolean;
+  command: TaskCommand;
+}
+
+/** What a node says of itself at hello. */
+export interface NodeIdentity {
+  name: string;
+  machineId: string;
+  version: string;
+  features: string[];
+}
+
+/** How many copies of images run at once, and how many other tasks. */
+const lanes = { heavy: 4, light: 16 } as const;
+
+export class NodeAgent {
+  private readonly kinds = new Map<string, { kind: TaskKind; run: Run }>();
+  private readonly undos = new Map<string, (args: Record<string, string>) => Promise<void>>();
+  private readonly tasks = new Map<string, Running>();
+  private readonly welcomes = new Set<() => void | Promise<void>>();
+  private readonly stopping = new UndoList();
+  private incarnation = 0;
+  private deliveredTo = 0;
+  private pumping = false;
+  private retryPause: number = timing.roadRetryFirstMilliseconds;
+  private stopped = false;
+  private sweeping = false;
+  /** Tasks that the controller sends again, as of the last welcome; null before the first. */
+  private open: ReadonlySet<string> | null = null;
+  /** Fences by task, so that a late or repeated command does nothing. */
+  private readonly fences = new Map<string, number>();
+  lastTurnAt: number | null = null;
+
+  constructor(
+    private readonly world: { clock: Clock; road: NodeRoad; log: Log; outbox: Outbox; key: NodeKey },
+    private readonly identity: NodeIdentity,
+  ) {}
+
+  operation<P extends TObject, R extends TSchema>(
+    kind: TaskKind<P, R>,
+    run: (operation: Operation, payload: Static<P>) => Promise<Static<R>>,
+  ): Undo {
+    if (this.kinds.has(kind.kind)) throw new Error(`operation "${kind.kind}" is registered twice`);
+    this.kinds.set(kind.kind, { kind: kind as unknown as TaskKind, run: run as Run });
+    return () => this.kinds.delete(kind.kind);
+  }
+
+  undo(name: string, fn: (args: Record<string, string>) => Promise<void>): Undo {
+    if (this.undos.has(name)) throw new Error(`undo "${name}" is registered twice`);
+    this.undos.set(name, fn);
+    return () => this.undos.delete(name);
+  }
+
+  onWelcome(fn: () => void | Promise<void>): Undo {
+    this.welcomes.add(fn);
+    return () => this.welcomes.delete(fn);
+  }
+
+  report(kind: string, body: Record<string, unknown>, latestKey?: string): void {
+    this.world.outbox.add(kind, body, latestKey);
+  }
+
+  /** Says hello and begins to work. All operations must be registered before. */
+  start(): Undo {
+    const { clock, road, outbox } = this.world;
+    outbox.onAdded(() => this.pump());
+    this.stopping.add(road.onCommand((command) => this.hear(command)));
+    this.stopping.add(clock.every(timing.leftoverSweepMilliseconds, () => void this.sweep()));
+    this.stopping.add(clock.every(timing.redeliverMilliseconds, () => this.redeliver()));
+    this.hello();
+    return () => this.stop();
+  }
+
+  /** Ends at once, as a killed process would: tasks under way are settled by the next start. */
+  stop(): void {
+    this.stopped = true;
+    this.stopping.run();
+    for (const task of this.tasks.values()) task.abort.abort(new Error("the node is stopping"));
+  }
+
+  /** Queue lengths for the lamps. */
+  load(): { running: number; waiting: number; outbox: number } {
+    const all = [...this.tasks.values()];
+    const running = all.filter((task) => task.begun).length;
+    return { running, waiting: all.length - running, outbox: this.world.outbox.count() };
+  }
+
+  private hello(): void {
+    this.report(
+      "hello",
+      { ...this.identity, publicKey: this.world.key.publicKey, running: [...this.tasks.keys()] },
+      "hello",
+    );
+  }
+
+  private hear(command: Command): void {
+    if (this.stopped) return;
+    switch (command.type) {
+      case "task":
+        this.accept(command);
+        return;
+      case "cancel":
+        this.cancel(command.id, command.fence);
+        return;
+      case "welcome":
+        this.incarnation = command.incarnation;
+        for (const welcome of this.welcomes) void this.guarded("welcome", async () => welcome());
+        // Entries of tasks that stay open are taken back when the task is begun anew.
+        this.open = new Set(command.open);
+        void this.sweep();
+        return;
+      case "applied":
+        this.world.outbox.applied(command.generation, command.sequence);
+        return;
+      case "greet":
+        this.hello();
+    }
+  }
+
+  private accept(command: TaskCommand): void {
+    const known = this.fences.get(command.id) ?? 0;
+    const before = this.tasks.get(command.id);
+    if (command.fence <= known) return;
+    this.fences.set(command.id, command.fence);
+    // The same task under a higher fence: the earlier attempt is void; the new one waits for its end.
+    before?.abort.abort(new Error("superseded"));
+    const weight = this.kinds.get(command.kind)?.kind.weight ?? "light";
+    const task: Running = {
+      id: command.id,
+      fence: command.fence,
+      weight,
+      abort: new AbortController(),
+      begun: false,
+      command,
+    };
+    this.tasks.set(command.id, task);
+    if (!before?.begun) this.next();
+  }
+
+  private cancel(id: string, fence: number): void {
+    const task = this.tasks.get(id);
+    if (!task) {
+      // Withdrawn before it came: whoever brings it later comes too late.
+      this.fences.set(id, Math.max(fence, this.fences.get(id) ?? 0));
+      this.world.outbox.add("task.ended", { id, fence, state: "cancelled", error: null, leftovers: false });
+      return;
+    }
+    task.abort.abort(new AppError("conflict", "task.cancelled"));
+    if (!task.begun) {
+      this.tasks.delete(id);
+      this.world.outbox.add("task.ended", { id, fence, state: "cancelled", error: null, leftovers: false });
+    }
+  }
+
+  /** Begins what may begin. Heavy tasks queue for their own lanes, so that a start never waits for copies. */
+  private next(): void {
+    for (const weight of ["light", "heavy"] as const) {
+      const all = [...this.tasks.values()].filter((task) => task.weight === weight);
+      let free = lanes[weight] - all.filter((task) => task.begun).length;
+      for (const task of all) {
+        if (free <= 0) break;
+        if (task.begun) continue;
+        free--;
+        task.begun = true;
+        void this.perform(task).finally(() => {
+          if (this.tasks.get(task.id) === task) this.tasks.delete(task.id);
+          this.lastTurnAt = this.world.clock.now();
+          this.next();
+        });
+      }
+    }
+  }
+
+  private async perform(task: Running): Promise<void> {
+    const { outbox, log, clock } = this.world;
+    const { id, fence } = task;
+    const ended = (body: Record<string, unknown>, keepJournal: boolean): void =>
+      outbox.finish(id, keepJournal, "task.ended", { id, fence, ...body });
+    const timeLeft = task.command.deadlineAt - clock.now();
+    const stopTimer = clock.after(Math.max(0, timeLeft), () =>
+      task.abort.abort(new AppError("conflict", "task.expiredRunning", { node: this.identity.name })),
+    );
+    try {
+      outbox.add("task.started", { id, fence });
+      // What an earlier attempt of this task left goes first.
+      if (!(await this.takeBack(id))) throw new AppError("unavailable", "task.leftoversStay", {});
+      const entry = this.kinds.get(task.command.kind);
+      if (!entry) throw new AppError("unavailable", "task.unknownKind", { kind: task.command.kind });
+      const payload = this.openPayload(entry.kind, task.command.payload);
+      const result = await entry.run(this.operationFor(task), payload as never);
+      if (!this.stopped) ended({ state: "succeeded", result, error: null, leftovers: false }, false);
+    } catch (error) {
+      if (this.stopped) return;
+      const reason = task.abort.signal.aborted ? task.abort.signal.reason : error;
+      log.warn("task failed", { task: id, kind: task.command.kind, error: errorText(reason) });
+      const clean = await this.takeBackPatiently(id);
+      if (this.stopped) return;
+      const cancelled = reason instanceof AppError && reason.word === "task.cancelled";
+      ended(
+        { state: cancelled ? "cancelled" : "failed", error: taskError(reason), leftovers: !clean },
+        !clean,
+      );
+    } finally {
+      stopTimer();
+    }
+  }
+
+  private openPayload(kind: TaskKind, sealed: Record<string, unknown>): Record<string, unknown> {
+    const payload = { ...sealed };
+    for (const name of secretFields(kind.payload)) {
+      const value = payload[name];
+      if (typeof value === "string") payload[name] = this.world.key.unseal(value);
+    }
+    const first = Value.Errors(kind.payload, payload).First();
+    if (first) throw new AppError("invalid", "task.badPayload", { kind: kind.kind, path: first.path });
+    return payload;
+  }
+
+  private operationFor(task: Running): Operation {
+    const { clock, outbox } = this.world;
+    let percent = 0;
+    let step = "task.step.started";
+    let toldAt = 0;
+    const tell = (etaSeconds: number | null, force: boolean): void => {
+      const now = clock.now();
+      if (!force && now - toldAt < timing.progressMilliseconds) return;
+      toldAt = now;
+      const body = { id: task.id, fence: task.fence, progress: Math.floor(percent), step, etaSeconds };
+      if (!this.stopped) outbox.add("task.progress", body, `progress:${task.id}`);
+    };
+    const progress = (value: number, etaSeconds: number | null = null): void => {
+      percent = Math.max(percent, Math.min(99, value));
+      tell(etaSeconds, false);
+    };
+    return {
+      taskId: task.id,
+      signal: task.abort.signal,
+      step: async <T>(word: string, undo: UndoCall | null, fn: () => Promise<T>): Promise<T> => {
+        task.abort.signal.throwIfAborted();
+        if (this.stopped) throw new Error("the node is stopping");
+        step = word;
+        tell(null, true);
+        if (undo) outbox.journal(task.id, undo.name, undo.args);
+        const value = await fn();
+        if (this.stopped) throw new Error("the node is stopping");
+        return value;
+      },
+      progress,
+      meter: (from, to) => {
+        const speed = new SpeedMeter();
+        return (done, total) => {
+          const share = total > 0 ? Math.min(1, done / total) : 0;
+          progress(from + (to - from) * share, speed.update(clock.now(), done, total));
+        };
+      },
+    };
+  }
+
+  /** Runs a task's undos backwards. False when some could not be done; they stay in the journal. */
+  private async takeBack(taskId: string): Promise<boolean> {
+    let clean = true;
+    for (const entry of this.world.outbox.journaled(taskId)) {
+      if (this.stopped) return false;
+      const undo = this.undos.get(entry.name);
+      try {
+        if (!undo) throw new Error(`nothing can take back "${entry.name}"`);
+        await undo(entry.args);
+        this.world.outbox.forget(entry.id);
+      } catch (error) {
+        clean = false;
+        this.world.log.warn("undo failed", { task: taskId, undo: entry.name, error: errorText(error) });
+      }
+    }
+    return clean;
+  }
+
+  /** As `takeBack`, again and again for a while: libvirtd may be just restarting. */
+  private async takeBackPatiently(taskId: string): Promise<boolean> {
+    const end = this.world.clock.now() + timing.undoPatienceMilliseconds;
+    for (;;) {
+      if (await this.takeBack(taskId)) return true;
+      if (this.stopped || this.world.clock.now() >= end) return false;
+      await this.world.clock.sleep(timing.undoRetryMilliseconds);
+    }
+  }
+
+  /**
+   * Takes back what tasks that are over have left behind; tells the controller when a task's is all gone.
+   * What an earlier process left waits for the welcome, which says which of its tasks come again.
+   */
+  async sweep(): Promise<void> {
+    if (this.sweeping || this.stopped) return;
+    this.sweeping = true;
+    try {
+      const owing = new Set(this.world.outbox.journaled().map((entry) => entry.taskId));
+      for (const id of owing) {
+        if (this.tasks.has(id)) continue;
+        const over = this.fences.has(id) || (this.open !== null && !this.open.has(id));
+        if (over && (await this.takeBack(id)) && !this.stopped) this.report("task.cleaned", { id });
+      }
+    } finally {
+      this.sweeping = false;
+    }
+  }
+
+  private pump(): void {
+    if (this.pumping || this.stopped) return;
+    this.pumping = true;
+    queueMicrotask(() => void this.pumpAll());
+  }
+
+  private async pumpAll(): Promise<void> {
+    const { outbox, road, clock, log } = this.world;
+    try {
+      for (;;) {
+        if (this.stopped) return;
+        const batch = outbox.pending(this.deliveredTo, this.incarnation);
+        const last = batch.at(-1);
+        if (!last) break;
+        await road.deliver(batch);
+        this.deliveredTo = last.sequence;
+        outbox.delivered(last.sequence);
+        this.retryPause = timing.roadRetryFirstMilliseconds;
+      }
+      this.pumping = false;
+    } catch (error) {
+      log.debug("road is away", { error: errorText(error) });
+      const pause = this.retryPause;
+      this.retryPause = Math.min(timing.roadRetryLongestMilliseconds, pause * 2);
+      clock.after(pause, () => {
+        this.pumping = false;
+        this.pump();
+      });
+    }
+  }
+
+  /** Durable reports that were delivered long ago and never acknowledged are delivered again. */
+  private redeliver(): void {
+    if (this.pumping || this.stopped || this.world.outbox.count() === 0) return;
+    this.deliveredTo = 0;
+    this.pump();
+  }
+
+  private async guarded(name: string, fn: () => Promise<void>): Promise<void> {
+    try {
+      await fn();
+    } catch (error) {
+      this.world.log.warn(`${name} failed`, { error: errorText(error) });
+    }
+  }
+}
+
+/** What the person reads, from whatever was thrown. */
+export function taskError(error: unknown): TaskError {
+  if (error instanceof HypervisorError)
+    return { word: `hypervisor.${error.code}`, args: { detail: error.message } };
+  if (error instanceof AppError) return { word: error.word, args: { ...error.args } };
+  return { word: "task.defect", args: { detail: error instanceof Error ? error.message : String(error) } };
+}

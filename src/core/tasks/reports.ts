@@ -1,0 +1,103 @@
+/** How the controller applies what nodes say of themselves and of tasks. */
+import type { Clock } from "../clock.ts";
+import type { Log } from "../log/log.ts";
+import type { Applier } from "../road/applier.ts";
+import type { Envelope, ReportEffects } from "../road/contract.ts";
+import { eq, type Store, update } from "../store/index.ts";
+import { type Undo, UndoList } from "../undo.ts";
+import { type Desk, taskEvent } from "./desk.ts";
+import type { Dispatcher } from "./dispatcher.ts";
+import type { TaskError } from "./kind.ts";
+import { peers, type Task, tasks } from "./schema.ts";
+
+const nothing: ReportEffects = { statements: [] };
+
+export function handleTaskReports(
+  world: { store: Store; clock: Clock; log: Log },
+  desk: Desk,
+  dispatcher: Dispatcher,
+  applier: Applier,
+): Undo {
+  /** The task that a report is about, if it is open under the report's fence. Others are late: void. */
+  async function current(envelope: Envelope): Promise<Task | null> {
+    const { id, fence } = envelope.body;
+    if (typeof id !== "string" || typeof fence !== "number") return null;
+    const task = await desk.get(id);
+    if (!task || task.fence !== fence || task.endedAt !== null || task.nodeName !== envelope.node)
+      return null;
+    return task;
+  }
+
+  const undos = new UndoList();
+  undos.add(
+    applier.on("task.started", async (envelope) => {
+      const task = await current(envelope);
+      return task && task.state === "queued" ? desk.starting(task) : nothing;
+    }),
+  );
+  undos.add(
+    applier.on("task.progress", async (envelope) => {
+      const task = await current(envelope);
+      if (!task) return nothing;
+      const { progress, step, etaSeconds } = envelope.body;
+      const set = {
+        // Never backwards, also when a second attempt starts over.
+        progress: Math.max(task.progress, typeof progress === "number" ? progress : 0),
+        step: typeof step === "string" ? step : task.step,
+        etaSeconds: typeof etaSeconds === "number" ? etaSeconds : null,
+      };
+      return { statements: [update(tasks, set, desk.open(task))], events: [taskEvent(task, "running")] };
+    }),
+  );
+  undos.add(
+    applier.on("task.ended", async (envelope) => {
+      const task = await current(envelope);
+      if (!task) return nothing;
+      const { state, error, result, leftovers } = envelope.body;
+      const end = state === "succeeded" || state === "cancelled" ? state : "failed";
+      return desk.ending(task, end, (error ?? null) as TaskError | null, result, leftovers === true);
+    }),
+  );
+  undos.add(
+    applier.on("task.cleaned", async (envelope) => {
+      const task = typeof envelope.body.id === "string" ? await desk.get(envelope.body.id) : null;
+      if (!task?.leftovers || task.nodeName !== envelope.node) return nothing;
+      return {
+        statements: [update(tasks, { leftovers: false }, eq(tasks.id, task.id))],
+        events: [taskEvent(task, task.state)],
+      };
+    }),
+  );
+  undos.add(
+    applier.on("hello", (envelope) => {
+      const peer = applier.peer(envelope.node);
+      const { machineId, publicKey, version, features, running } = envelope.body;
+      if (peer && peer.machineId !== "" && peer.machineId !== machineId) {
+        world.log.error("another machine uses this node's name: rename it, or remove the old node first", {
+          node: envelope.node,
+        });
+        return nothing;
+      }
+      const incarnation = (peer?.incarnation ?? 0) + 1;
+      const known = {
+        machineId: String(machineId ?? ""),
+        publicKey: String(publicKey ?? ""),
+        version: String(version ?? ""),
+        features: Array.isArray(features) ? features.map(String) : [],
+        incarnation,
+      };
+      return {
+        statements: [update(peers, known, eq(peers.name, envelope.node))],
+        events: [{ topic: "node", key: envelope.node, data: { hello: incarnation } }],
+        after: () => {
+          if (peer) Object.assign(peer, known);
+          const ids = Array.isArray(running) ? running.map(String) : [];
+          dispatcher
+            .welcome(envelope.node, incarnation, ids)
+            .catch((error) => world.log.error("welcome failed", { node: envelope.node, error }));
+        },
+      };
+    }),
+  );
+  return () => undos.run();
+}

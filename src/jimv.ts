@@ -1,0 +1,23 @@
+/**
+ * The one name that every plugin imports: `jimv`. Built-in plugins see exactly this face, and the executable
+ * hands the same one to plugins from `/etc/jimv/plugins`.
+ */
+export { type Static, type TObject, type TSchema, Type } from "@sinclair/typebox";
+export { type Clock } from "./core/clock.ts";
+export * from "./core/errors.ts";
+export { defineHook, type Hook, type Hooks } from "./core/hooks.ts";
+export * from "./core/http/contract.ts";
+export * from "./core/libvirt/hypervisor.ts";
+export type { Log } from "./core/log/log.ts";
+export * from "./core/plugin.ts";
+export type { Command, Envelope, ReportBody, ReportEffects, ReportHandler } from "./core/road/contract.ts";
+export type { SettingsDesk } from "./core/settings.ts";
+export * from "./core/store/index.ts";
+export { type PreparedTask, type TaskDesk, type TaskSettlement, taskEvent } from "./core/tasks/desk.ts";
+export * from "./core/tasks/kind.ts";
+export type { Operation, UndoCall } from "./core/tasks/operation.ts";
+export { type Peer, peers, type Task, tasks } from "./core/tasks/schema.ts";
+export { timing } from "./core/timing.ts";
+export { randomPassword, type Vault } from "./core/vault.ts";
+export * from "./core/words.ts";
+export * from "./ui/index.ts";
