@@ -1,9 +1,9 @@
 /**
- * The one name that every plugin imports: `jimv`. Built-in plugins see exactly this face, and the executable
- * hands the same one to plugins from `/etc/jimv/plugins`.
+ * The one name that every plugin imports: `jimv` (its pages also `jimv/ui`). Built-in plugins see exactly this
+ * face, and the executable hands the same one to plugins from `/etc/jimv/plugins`.
  */
 export { type Static, type TObject, type TSchema, Type } from "@sinclair/typebox";
-export { type Clock } from "./core/clock.ts";
+export type { Clock } from "./core/clock.ts";
 export * from "./core/errors.ts";
 export { defineHook, type Hook, type Hooks } from "./core/hooks.ts";
 export * from "./core/http/contract.ts";
@@ -20,4 +20,3 @@ export { type Peer, peers, type Task, tasks } from "./core/tasks/schema.ts";
 export { timing } from "./core/timing.ts";
 export { randomPassword, type Vault } from "./core/vault.ts";
 export * from "./core/words.ts";
-export * from "./ui/index.ts";
