@@ -17,7 +17,7 @@ import type {
   SocketRoute,
   Viewer,
 } from "./http/contract.ts";
-import type { Hypervisor } from "./libvirt/hypervisor.ts";
+import type { Hypervisor, LaneStatus } from "./libvirt/hypervisor.ts";
 import type { Log } from "./log/log.ts";
 import type { ReportBody, ReportHandler } from "./road/contract.ts";
 import type { SettingsDesk } from "./settings.ts";
@@ -116,11 +116,13 @@ export interface NodeContext extends CommonContext {
   report(kind: string, body: ReportBody, latestKey?: string): void;
   /** Runs at each welcome of a controller: after start, and whenever it must hear everything again. */
   onWelcome(fn: () => void | Promise<void>): Undo;
-  /** Adds facts to this node's lamps page. */
+  /** Adds a lamp: a worker or loop of this node, as the node page shows it. */
   lamp(
     name: string,
-    read: () => { state: "ok" | "busy" | "stuck" | "down"; queueLength: number; lastTurnAt: number | null },
+    read: () => { state: LaneStatus["state"]; queueLength: number; lastTurnAt: number | null },
   ): Undo;
+  /** All lamps as they are now; the hypervisor's own are in its status. */
+  lamps(): LaneStatus[];
 }
 
 /** A typed name for a service that one plugin gives to others. */
