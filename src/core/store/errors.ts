@@ -9,7 +9,10 @@ export class StoreError extends Error {
   override readonly name: string = "StoreError";
 }
 
-/** A unique index refused a row. The whole batch was rolled back. */
+/**
+ * A unique index refused a row. The whole batch was rolled back. Where a row clashes on several indexes, each
+ * database names the one it looked at first.
+ */
 export class StoreUniqueError extends StoreError {
   override readonly name = "StoreUniqueError";
   constructor(
