@@ -95,7 +95,10 @@ export class Controller {
   private lead(leads: boolean): void {
     if (leads === this.leads) return;
     this.leads = leads;
-    if (!leads) return this.whileLeading.run();
+    if (!leads) {
+      this.whileLeading.run();
+      return;
+    }
     this.world.log.info("leading", { epoch: this.world.leadership.epoch() });
     for (const begin of this.leading) this.whileLeading.add(begin());
     this.whileLeading.add(this.dispatcher.start());

@@ -1,0 +1,145 @@
+/**
+ * `jimv.toml`, environment and command line, checked at start. The order: command line over environment over
+ * file over default. Errors name the key.
+ */
+import { existsSync, readFileSync } from "node:fs";
+import { hostname } from "node:os";
+import { join, resolve } from "node:path";
+import { type Static, Type } from "@sinclair/typebox";
+import { Value } from "@sinclair/typebox/value";
+import { logLevels } from "../log/log.ts";
+
+const Section = <T extends Parameters<typeof Type.Object>[0]>(properties: T) =>
+  Type.Object(properties, { additionalProperties: false, default: {} });
+
+export const configSchema = Section({
+  /** Where JimV keeps its own state: store, keys, outbox. */
+  data: Type.String({ default: "/var/lib/jimv" }),
+  /** Address and port of the web pages and the API. Beyond loopback it speaks TLS. */
+  listen: Type.String({ default: "127.0.0.1:8008" }),
+  /** This node's name; the hostname by default. */
+  nodeName: Type.Optional(Type.String({ minLength: 1, maxLength: 64, pattern: "^[A-Za-z0-9._-]+$" })),
+  logLevel: Type.Union(
+    logLevels.map((level) => Type.Literal(level)),
+    { default: "info" },
+  ),
+  /** Folder of plugins that are not in the executable. */
+  plugins: Type.String({ default: "/etc/jimv/plugins" }),
+  tls: Section({
+    /** PEM files; without them JimV makes its own certificate. */
+    certificate: Type.Optional(Type.String()),
+    key: Type.Optional(Type.String()),
+  }),
+  libvirt: Section({
+    uri: Type.String({ default: "qemu:///system" }),
+  }),
+});
+export type Config = Static<typeof configSchema> & {
+  listenAddress: string;
+  listenPort: number;
+  node: string;
+};
+
+/** Environment variables and the keys that they set. */
+export const environmentKeys = {
+  JIMV_DATA: "data",
+  JIMV_LISTEN: "listen",
+  JIMV_NODE_NAME: "nodeName",
+  JIMV_LOG_LEVEL: "logLevel",
+  JIMV_PLUGINS: "plugins",
+  JIMV_LIBVIRT_URI: "libvirt.uri",
+  JIMV_TLS_CERTIFICATE: "tls.certificate",
+  JIMV_TLS_KEY: "tls.key",
+} as const;
+
+/** Something in the configuration is not right; the message says which key, and where it was given. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+}
+
+const defaultFile = "/etc/jimv/jimv.toml";
+
+/**
+ * Reads and checks the configuration. A `file` that was named must exist; the default one may be missing.
+ * @throws ConfigError
+ */
+export function loadConfig(
+  given: { file?: string; data?: string; listen?: string },
+  environment: Record<string, string | undefined>,
+): Config {
+  const path = given.file ?? defaultFile;
+  const values: Record<string, unknown> = readToml(path, given.file !== undefined);
+  for (const [variable, key] of Object.entries(environmentKeys)) {
+    const value = environment[variable];
+    if (value !== undefined && value !== "") setKey(values, key, value);
+  }
+  if (given.data !== undefined) values.data = given.data;
+  if (given.listen !== undefined) values.listen = given.listen;
+  const filled = Value.Default(configSchema, values);
+  const error = Value.Errors(configSchema, filled).First();
+  if (error) {
+    const key = error.path.slice(1).replaceAll("/", ".") || "(top)";
+    throw new ConfigError(
+      `configuration key "${key}" (${path} or its environment variable): ${error.message}`,
+    );
+  }
+  const config = filled as Static<typeof configSchema>;
+  const { address, port } = parseListen(config.listen);
+  if ((config.tls.certificate === undefined) !== (config.tls.key === undefined))
+    throw new ConfigError(
+      'configuration keys "tls.certificate" and "tls.key" belong together: give both or neither',
+    );
+  return {
+    ...config,
+    data: resolve(config.data),
+    listenAddress: address,
+    listenPort: port,
+    node: config.nodeName ?? hostname(),
+  };
+}
+
+function readToml(path: string, required: boolean): Record<string, unknown> {
+  if (!existsSync(path)) {
+    if (required) throw new ConfigError(`there is no configuration file ${path}`);
+    return {};
+  }
+  try {
+    return Bun.TOML.parse(readFileSync(path, "utf8")) as Record<string, unknown>;
+  } catch (error) {
+    throw new ConfigError(`${path} is not TOML: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+function setKey(values: Record<string, unknown>, key: string, value: string): void {
+  const [first = "", second] = key.split(".");
+  if (second === undefined) values[first] = value;
+  else values[first] = { ...(values[first] as object | undefined), [second]: value };
+}
+
+/** `127.0.0.1:8008`, `[::1]:8008`, `:8008` (all addresses). @throws ConfigError */
+export function parseListen(text: string): { address: string; port: number } {
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]*)):(\d{1,5})$/.exec(text);
+  const port = Number(match?.[3]);
+  if (!match || port > 65_535)
+    throw new ConfigError(
+      `configuration key "listen": "${text}" is not ADDRESS:PORT, such as 127.0.0.1:8008`,
+    );
+  return { address: match[1] ?? (match[2] || "0.0.0.0"), port };
+}
+
+/** True for addresses that only this machine can reach. */
+export function isLoopback(address: string): boolean {
+  return address === "localhost" || address === "::1" || /^127\./.test(address);
+}
+
+/** The files below the data folder. */
+export function dataFiles(data: string) {
+  return {
+    store: join(data, "jimv.sqlite"),
+    masterKey: join(data, "master.key"),
+    outbox: join(data, "node.sqlite"),
+    nodeKey: join(data, "node.key"),
+    tls: join(data, "tls"),
+    lock: join(data, "jimv.lock"),
+  };
+}
