@@ -95,4 +95,29 @@ export const timing = {
   pruneMilliseconds: 600_000,
   /** Plugins and roads get this long to stop; then the process ends anyway. */
   stopMilliseconds: 10_000,
+  /** A call to libvirtd that should take milliseconds (list, look up, define); then it fails as `timeout`. */
+  libvirtShortCallMilliseconds: 10_000,
+  /** A call that starts or ends a guest, a pool or a network; then it fails as `timeout` and may still happen. */
+  libvirtLongCallMilliseconds: 120_000,
+  /** Added to a guest-agent command's own time-out, so that libvirt's answer comes before ours. */
+  libvirtAgentGraceMilliseconds: 5_000,
+  /** Between two probes of libvirtd and of the event worker. */
+  libvirtHeartbeatMilliseconds: 1_000,
+  /** A short call or probe that takes longer lights its lamp. Longer than the heartbeat. */
+  libvirtStuckMilliseconds: 2_500,
+  /** libvirt's own keepalive: after count + 1 silent intervals the connection counts as dead. */
+  libvirtKeepaliveSeconds: 2,
+  libvirtKeepaliveCount: 4,
+  /** The pause between two attempts to connect to libvirtd. */
+  libvirtReconnectMilliseconds: 500,
+  /** A start goes on without libvirtd after this; it is connected in the background. */
+  libvirtFirstConnectMilliseconds: 5_000,
+  /** A worker that is stuck so long beyond its call's deadline is replaced, and left to end by itself. */
+  libvirtReplaceMilliseconds: 60_000,
+  /** Stopping waits so long for libvirtd to take its leave. */
+  libvirtCloseMilliseconds: 1_000,
+  /** A quick qemu-img command (info, create, resize) that prints nothing; then it is killed: `timeout`. */
+  imageQuickMilliseconds: 30_000,
+  /** A copy without any progress, e.g. because a network storage hangs; then it is killed: `timeout`. */
+  imageStallMilliseconds: 600_000,
 } as const;
