@@ -19,6 +19,17 @@ export const timing = {
   migrationLockMilliseconds: 120_000,
   /** One migration step (altering a large table may copy it); then the start fails and is resumed later. */
   migrationStepMilliseconds: 3_600_000,
+  /** A leader that was not heard by the database for so long may be followed by another controller. */
+  leaseMilliseconds: 15_000,
+  /** The leader renews its lease so often, and the others try to take it. */
+  leaseRenewMilliseconds: 4_000,
+  /** … or so often while the database is away. */
+  leaseRetryMilliseconds: 1_000,
+  /**
+   * A leader that could not renew stops so long before its lease ends: the database's clock is read in whole
+   * seconds (1 s), the rest is for clocks that run differently and for what is just under way.
+   */
+  leaseMarginMilliseconds: 3_000,
   /** A session that nobody used for so long ends; its owner signs in again. */
   sessionIdleMilliseconds: 12 * 3_600_000,
   /** A session ends so long after its sign-in in any case. */
