@@ -1,0 +1,259 @@
+/**
+ * A lane: call workers that take calls from one queue. Every call ends by its deadline for the caller, even
+ * when its worker is still stuck in C; a worker that stays stuck is replaced and left to end by itself.
+ */
+
+import { timing } from "../timing.ts";
+import { startWorker } from "./entrypoints.ts";
+import { HypervisorError, type LaneStatus } from "./hypervisor.ts";
+import type { CallArgs, CallName, CallResult, FromWorker, ToWorker } from "./protocol.ts";
+import { fromPlainError } from "./protocol.ts";
+
+interface Job {
+  id: number;
+  name: CallName;
+  args: unknown[];
+  deadlineMilliseconds: number;
+  resolve: (value: never) => void;
+  reject: (error: HypervisorError) => void;
+  timer: ReturnType<typeof setTimeout> | null;
+}
+
+interface LaneWorker {
+  name: string;
+  worker: Worker;
+  /** It has loaded libvirt and holds the current connection. */
+  ready: boolean;
+  loaded: boolean;
+  job: Job | null;
+  since: number | null;
+  lastTurnAt: number | null;
+  liveHandles: number;
+}
+
+export interface LaneOptions {
+  name: string;
+  /** Workers are made when there is work for them, up to this many. */
+  size: number;
+  /** A call that takes longer lights the lamp. */
+  stuckMilliseconds: number;
+  /** Fetches one reference to the lane's connection for a worker; null while there is none. */
+  reference: () => Promise<number | null>;
+  /** A call found the connection dead. */
+  onUnavailable: () => void;
+  /** libvirt can't be loaded. */
+  onUnusable: (message: string) => void;
+}
+
+/** How many workers may be left behind stuck before no more are replaced. */
+const leakLimit = 8;
+let nextId = 1;
+
+export class Lane {
+  private workers: LaneWorker[] = [];
+  private readonly queue: Job[] = [];
+  private connected = false;
+  private closed = false;
+  private named = 0;
+  private leaked = 0;
+  private finishedAt = 0;
+
+  constructor(private readonly options: LaneOptions) {}
+
+  /** Queues a call. @throws HypervisorError timeout, unavailable, or what the call itself fails with */
+  call<K extends CallName>(
+    name: K,
+    deadlineMilliseconds: number,
+    ...args: CallArgs<K>
+  ): Promise<CallResult<K>> {
+    return new Promise<CallResult<K>>((resolve, reject) => {
+      const job: Job = { id: nextId++, name, args, deadlineMilliseconds, resolve, reject, timer: null };
+      this.queue.push(job);
+      this.armQueued(job, Date.now());
+      this.pump();
+    });
+  }
+
+  /** A queued call may wait as long as the lane gets anything done. */
+  private armQueued(job: Job, from: number): void {
+    job.timer = setTimeout(() => {
+      if (this.finishedAt > from) return this.armQueued(job, Date.now());
+      const at = this.queue.indexOf(job);
+      if (at < 0) return;
+      this.queue.splice(at, 1);
+      job.reject(
+        new HypervisorError("timeout", `libvirtd does not answer: "${job.name}" was not even begun.`),
+      );
+    }, job.deadlineMilliseconds);
+  }
+
+  private pump(): void {
+    if (!this.connected) return;
+    while (this.queue.length > 0) {
+      const free = this.workers.find((worker) => worker.ready && worker.job === null);
+      if (!free) break;
+      const job = this.queue.shift();
+      if (job) this.start(free, job);
+    }
+    const starting = this.workers.filter((worker) => !worker.ready).length;
+    const wanted = Math.min(this.options.size - this.workers.length, this.queue.length - starting);
+    for (let i = 0; i < wanted; i++) this.spawn();
+  }
+
+  private start(worker: LaneWorker, job: Job): void {
+    if (job.timer) clearTimeout(job.timer);
+    worker.job = job;
+    worker.since = Date.now();
+    job.timer = setTimeout(() => {
+      job.timer = null;
+      const seconds = Math.round(job.deadlineMilliseconds / 1000);
+      job.reject(
+        new HypervisorError(
+          "timeout",
+          `libvirtd did not finish "${job.name}" in ${seconds} s; it may still do so.`,
+        ),
+      );
+    }, job.deadlineMilliseconds);
+    this.post(worker, { kind: "call", id: job.id, name: job.name, args: job.args });
+  }
+
+  private post(worker: LaneWorker, message: ToWorker): void {
+    worker.worker.postMessage(message);
+  }
+
+  private spawn(): void {
+    const entry: LaneWorker = {
+      name: `${this.options.name}-${++this.named}`,
+      worker: startWorker(),
+      ready: false,
+      loaded: false,
+      job: null,
+      since: null,
+      lastTurnAt: null,
+      liveHandles: 0,
+    };
+    this.workers.push(entry);
+    entry.worker.onmessage = (event: MessageEvent<FromWorker>) => this.heard(entry, event.data);
+    entry.worker.onerror = (event) => this.died(entry, event.message);
+    this.post(entry, { kind: "role", role: "calls" });
+  }
+
+  private heard(entry: LaneWorker, message: FromWorker): void {
+    if (message.kind === "ready") {
+      entry.loaded = true;
+      void this.attach(entry);
+      return;
+    }
+    if (message.kind === "unusable") this.options.onUnusable(message.message);
+    if (message.kind !== "answer" && message.kind !== "failed") return;
+    entry.liveHandles = message.liveHandles;
+    const { job } = entry;
+    entry.job = null;
+    entry.since = null;
+    entry.lastTurnAt = this.finishedAt = Date.now();
+    if (!this.workers.includes(entry)) {
+      // It was replaced while it was stuck: now it is free to go.
+      this.leaked--;
+      this.post(entry, { kind: "attach", conn: null });
+      this.post(entry, { kind: "stop" });
+      return;
+    }
+    if (job && job.id === message.id) {
+      if (job.timer) clearTimeout(job.timer);
+      if (message.kind === "answer") job.resolve(message.value as never);
+      else {
+        const error = fromPlainError(message.error);
+        if (error.code === "unavailable") this.options.onUnavailable();
+        job.reject(error);
+      }
+    }
+    this.pump();
+  }
+
+  private async attach(entry: LaneWorker): Promise<void> {
+    const conn = await this.options.reference();
+    if (conn === null) return;
+    this.post(entry, { kind: "attach", conn });
+    entry.ready = true;
+    this.pump();
+  }
+
+  /** A worker whose thread ended: its call is lost, the next call makes a new one. */
+  private died(entry: LaneWorker, message: string): void {
+    this.workers = this.workers.filter((worker) => worker !== entry);
+    const { job } = entry;
+    if (job?.timer) clearTimeout(job.timer);
+    job?.reject(new HypervisorError("internal", `A worker of the libvirt binding ended: ${message}`));
+    entry.worker.terminate();
+    this.pump();
+  }
+
+  /** There is a connection: each worker gets a reference of its own. */
+  connect(): void {
+    this.connected = true;
+    for (const entry of this.workers) if (entry.loaded) void this.attach(entry);
+    this.pump();
+  }
+
+  /** The connection is gone: what waits fails at once; what runs fails by itself or by its deadline. */
+  disconnect(reason: string): void {
+    this.connected = false;
+    for (const entry of this.workers) {
+      entry.ready = false;
+      this.post(entry, { kind: "attach", conn: null });
+    }
+    for (const job of this.queue.splice(0)) {
+      if (job.timer) clearTimeout(job.timer);
+      job.reject(new HypervisorError("unavailable", reason));
+    }
+  }
+
+  /** Replaces workers that have been stuck for too long. Called every now and then. */
+  sweep(now: number): void {
+    for (const entry of this.workers) {
+      if (!entry.job || entry.since === null || this.leaked >= leakLimit) continue;
+      if (now - entry.since < entry.job.deadlineMilliseconds + timing.libvirtReplaceMilliseconds) continue;
+      this.workers = this.workers.filter((worker) => worker !== entry);
+      this.leaked++;
+      this.pump();
+    }
+  }
+
+  status(now: number): LaneStatus[] {
+    return this.workers.map((entry) => {
+      const { job, since } = entry;
+      const stuck = job !== null && since !== null && now - since > this.stuckAfter(job);
+      const idle = this.connected ? ("ok" as const) : ("down" as const);
+      return {
+        name: entry.name,
+        state: stuck ? "stuck" : job ? "busy" : idle,
+        lastTurnAt: entry.lastTurnAt,
+        queueLength: this.queue.length,
+        call: job?.name ?? null,
+        since,
+      };
+    });
+  }
+
+  private stuckAfter(job: Job): number {
+    return Math.min(this.options.stuckMilliseconds, job.deadlineMilliseconds);
+  }
+
+  /** libvirt objects that the workers hold; zero when no call runs. */
+  liveHandles(): number {
+    return this.workers.reduce((sum, worker) => sum + worker.liveHandles, 0);
+  }
+
+  /** Ends the workers. One that is stuck in C ends when C lets it. */
+  close(): void {
+    if (this.closed) return;
+    this.closed = true;
+    this.disconnect("JimV is stopping.");
+    for (const entry of this.workers) {
+      if (entry.job?.timer) clearTimeout(entry.job.timer);
+      entry.job?.reject(new HypervisorError("unavailable", "JimV is stopping."));
+      this.post(entry, { kind: "stop" });
+    }
+    this.workers = [];
+  }
+}

@@ -1,0 +1,106 @@
+/** The storage pool object: a folder that libvirt knows. Runs in call workers. */
+
+import type { Pointer } from "bun:ffi";
+import { type Context, cString, failure, numberOf, out, pointerOf, takeString, using } from "./call.ts";
+import { virError } from "./errors.ts";
+import { HypervisorError, type PoolFacts } from "./hypervisor.ts";
+import { at, plainText, readXml, text, writeXml } from "./xml.ts";
+
+/** What libvirt's own tools make pool folders with: QEMU's user must pass through, others need not look in. */
+const folderMode = "0711";
+
+/** XML of a pool that is a folder. @throws HypervisorError invalid */
+export function poolXml(name: string, path: string): string {
+  plainText(path, "The pool's folder");
+  if (!path.startsWith("/"))
+    throw new HypervisorError("invalid", "The pool's folder must begin with a slash.");
+  return writeXml({
+    pool: {
+      [at("type")]: "dir",
+      name: plainText(name, "The pool's name", 200),
+      target: { path, permissions: { mode: folderMode } },
+    },
+  });
+}
+
+function find(context: Context, name: string): Pointer | null {
+  const nameText = cString(name);
+  const pool = context.lib.virStoragePoolLookupByName(context.conn, nameText);
+  if (pool) return pool;
+  const error = failure(context.lib, `find the storage pool ${name}`, context.conn);
+  if (error.libvirt?.code === virError.noStoragePool) return null;
+  throw error;
+}
+
+function pathOf(context: Context, pool: Pointer): string {
+  const { lib } = context;
+  const xml = takeString(
+    lib,
+    pointerOf(context, "read a pool's definition", lib.virStoragePoolGetXMLDesc(pool, 0)),
+  );
+  return text(readXml(xml), "pool", "target", "path") ?? "";
+}
+
+function activate(context: Context, pool: Pointer): void {
+  const { lib } = context;
+  if (numberOf(context, "ask whether the pool runs", lib.virStoragePoolIsActive(pool)) === 1) return;
+  // Building makes the folder; one that is there already is fine.
+  numberOf(context, "make the pool's folder", lib.virStoragePoolBuild(pool, 0));
+  numberOf(context, "start the pool", lib.virStoragePoolCreate(pool, 0));
+}
+
+function facts(context: Context, name: string, pool: Pointer): PoolFacts {
+  // virStoragePoolInfo: int state @0; unsigned long long capacity @8, allocation @16, available @24
+  const info = out(32);
+  numberOf(context, "read the pool's size", context.lib.virStoragePoolGetInfo(pool, info));
+  return {
+    name,
+    path: pathOf(context, pool),
+    capacityBytes: Number(info.readBigUInt64LE(8)),
+    availableBytes: Number(info.readBigUInt64LE(24)),
+    active: info.readInt32LE(0) === 2, // VIR_STORAGE_POOL_RUNNING
+  };
+}
+
+/** Makes sure the pool exists, runs and starts by itself. @throws HypervisorError exists when it is another folder */
+export function ensure(context: Context, name: string, path: string): PoolFacts {
+  const { lib, conn } = context;
+  const known = find(context, name);
+  const xml = cString(poolXml(name, path));
+  const pool = known ?? pointerOf(context, "define the pool", lib.virStoragePoolDefineXML(conn, xml, 0));
+  return using(pool, lib.virStoragePoolFree, () => {
+    const there = pathOf(context, pool);
+    if (there !== path.replace(/(?<=.)\/+$/, "")) {
+      throw new HypervisorError(
+        "exists",
+        `The storage pool ${name} exists already and is the folder ${there}.`,
+      );
+    }
+    try {
+      activate(context, pool);
+    } catch (error) {
+      // A pool that never ran is ours to take back; an older one stays as it was.
+      if (!known && lib.virStoragePoolUndefine(pool) < 0) lib.virResetLastError();
+      throw error;
+    }
+    numberOf(context, "let the pool start by itself", lib.virStoragePoolSetAutostart(pool, 1));
+    return facts(context, name, pool);
+  });
+}
+
+/** Figures after a refresh. @throws HypervisorError notFound */
+export function get(context: Context, name: string): PoolFacts {
+  const { lib } = context;
+  const pool = find(context, name);
+  if (!pool) throw new HypervisorError("notFound", `There is no storage pool ${name} on this machine.`);
+  return using(pool, lib.virStoragePoolFree, () => {
+    activate(context, pool);
+    // A refresh reads every file in the folder and stops the pool when it fails, e.g. because another refresh
+    // runs or a file went away under it: then the pool is started again, which reads the folder, too.
+    if (lib.virStoragePoolRefresh(pool, 0) < 0) {
+      lib.virResetLastError();
+      activate(context, pool);
+    }
+    return facts(context, name, pool);
+  });
+}

@@ -1,0 +1,127 @@
+/** What the main thread and the workers say to each other. All of it survives structured cloning. */
+
+import type { Context } from "./call.ts";
+import * as connection from "./connection.ts";
+import * as domain from "./domain.ts";
+import { HypervisorError, type HypervisorErrorCode } from "./hypervisor.ts";
+import * as network from "./network.ts";
+import * as pool from "./pool.ts";
+import * as snapshot from "./snapshot.ts";
+import { allStats } from "./stats.ts";
+import { screenshot } from "./stream.ts";
+
+/** Every call that a call worker makes, by name. */
+export const calls = {
+  ping: connection.ping,
+  host: connection.host,
+  domainCapabilities: connection.domainCapabilities,
+  domains: domain.list,
+  domain: domain.one,
+  traits: domain.traits,
+  define: domain.define,
+  undefine: domain.undefine,
+  xml: domain.xml,
+  act: domain.act,
+  setVnc: domain.setVnc,
+  reshape: domain.reshape,
+  agent: domain.agent,
+  setUserPassword: domain.setUserPassword,
+  stats: allStats,
+  screenshot,
+  ensurePool: pool.ensure,
+  pool: pool.get,
+  networks: network.list,
+  ensureNat: network.ensureNat,
+  snapshotCreate: snapshot.create,
+  snapshots: snapshot.list,
+  snapshotDelete: snapshot.remove,
+} as const satisfies Record<string, (context: Context, ...args: never[]) => unknown>;
+
+export type CallName = keyof typeof calls;
+export type CallArgs<K extends CallName> = (typeof calls)[K] extends (
+  context: Context,
+  ...args: infer A
+) => unknown
+  ? A
+  : never;
+export type CallResult<K extends CallName> = ReturnType<(typeof calls)[K]>;
+
+/** To any worker, once, first. */
+export type Role = { kind: "role"; role: "connect" | "events" | "calls" };
+
+/** To a connect worker. */
+export type ConnectRequest =
+  | {
+      kind: "open";
+      id: number;
+      uri: string;
+      /** Given back by the callbacks, to tell connections apart. */
+      opaque: number;
+      callbacks: connection.EventCallbacks;
+      keepalive: { seconds: number; count: number };
+    }
+  /** One more reference to a connection, for one more worker. */
+  | { kind: "reference"; id: number; conn: number; count: number }
+  | { kind: "close"; id: number; conns: number[] };
+
+/** To a call worker. `attach` hands over one reference to the connection. */
+export type CallRequest =
+  | { kind: "attach"; conn: number | null }
+  | { kind: "call"; id: number; name: CallName; args: unknown[] };
+
+/** To the event worker; `watch` hands over one reference to each connection. */
+export type EventRequest =
+  | { kind: "watch"; opaque: number; conns: number[] }
+  | { kind: "unwatch"; opaque: number }
+  | { kind: "ping"; id: number };
+
+/** To a connect or call worker: its thread ends. */
+export type Stop = { kind: "stop" };
+
+export type ToWorker = Role | ConnectRequest | CallRequest | EventRequest | Stop;
+
+/** One event as the callbacks saw it. */
+export interface RawEvent {
+  uuid: string;
+  name: string;
+  source: "lifecycle" | "reboot" | "agent";
+  event: number;
+  detail: number;
+  at: number;
+}
+
+/** Connections that `open` made: one for short calls and events, one for long calls. */
+export interface Opened {
+  short: number;
+  long: number;
+}
+
+export interface PlainError {
+  code: HypervisorErrorCode;
+  message: string;
+  libvirt?: { code: number; domain: number };
+}
+
+export type FromWorker =
+  | { kind: "ready"; eventfd?: number; callbacks?: connection.EventCallbacks }
+  /** The library or a required symbol is missing: this worker will never work. */
+  | { kind: "unusable"; message: string }
+  | { kind: "answer"; id: number; value: unknown; liveHandles: number }
+  | { kind: "failed"; id: number; error: PlainError; liveHandles: number }
+  | { kind: "events"; opaque: number; events: RawEvent[] }
+  | { kind: "lost"; opaque: number };
+
+export function toPlainError(error: unknown): PlainError {
+  if (error instanceof HypervisorError) {
+    const { code, message, libvirt } = error;
+    return libvirt ? { code, message, libvirt } : { code, message };
+  }
+  return {
+    code: "internal",
+    message: error instanceof Error ? (error.stack ?? error.message) : String(error),
+  };
+}
+
+export function fromPlainError({ code, message, libvirt }: PlainError): HypervisorError {
+  return new HypervisorError(code, message, libvirt);
+}

@@ -1,0 +1,290 @@
+/**
+ * One libvirtd as the main thread sees it: keeps a connection, notices when it is lost or hangs, connects
+ * again, and tells who listens. Nothing here ever waits for libvirtd on the main thread.
+ */
+
+import { timing } from "../timing.ts";
+import { Connector } from "./connector.ts";
+import { type EventLoop, sharedEventLoop } from "./event-loop.ts";
+import { HypervisorError, type HypervisorStatus, type LaneStatus, type Undo } from "./hypervisor.ts";
+import { Lane } from "./lane.ts";
+import type { CallArgs, CallName, CallResult, Opened, RawEvent } from "./protocol.ts";
+
+/**
+ * The lanes: how many workers (made on demand; libvirtd serves five calls of one connection at a time), which
+ * connection, how long a call may take, and after how long a lamp is lit.
+ */
+const laneTable = {
+  short: {
+    size: 3,
+    line: "short",
+    deadline: timing.libvirtShortCallMilliseconds,
+    stuck: timing.libvirtStuckMilliseconds,
+  },
+  long: {
+    size: 3,
+    line: "long",
+    deadline: timing.libvirtLongCallMilliseconds,
+    stuck: Number.POSITIVE_INFINITY,
+  },
+  agent: {
+    size: 2,
+    line: "long",
+    deadline: timing.libvirtLongCallMilliseconds,
+    stuck: Number.POSITIVE_INFINITY,
+  },
+} as const satisfies Record<string, { size: number; line: keyof Opened; deadline: number; stuck: number }>;
+type LaneKind = keyof typeof laneTable;
+
+export class Session {
+  private loop: EventLoop | null = null;
+  private opaque = 0;
+  private connector = new Connector();
+  private opened: Opened | null = null;
+  private generation = 0;
+  private connecting = false;
+  private closed = false;
+  private since = Date.now();
+  private reason: string | null = "JimV has not connected to libvirtd yet.";
+  private pingSince: number | null = null;
+  private reported = "";
+  private retry: ReturnType<typeof setTimeout> | null = null;
+  private readonly pulse: ReturnType<typeof setInterval>;
+  private readonly statusListeners = new Set<(status: HypervisorStatus) => void>();
+  private readonly lanes: Record<LaneKind, Lane>;
+
+  constructor(
+    private readonly uri: string,
+    private readonly onEvents: (events: RawEvent[]) => void,
+    /** Called each time a connection stands, before any listener hears of it. */
+    private readonly onConnected: () => void,
+  ) {
+    const lane = (kind: LaneKind) =>
+      new Lane({
+        name: kind,
+        size: laneTable[kind].size,
+        stuckMilliseconds: laneTable[kind].stuck,
+        reference: () => this.reference(kind),
+        onUnavailable: () => this.loop?.poke(),
+        onUnusable: (message) => this.unusable(message),
+      });
+    this.lanes = { short: lane("short"), long: lane("long"), agent: lane("agent") };
+    this.pulse = setInterval(() => this.beat(), timing.libvirtHeartbeatMilliseconds);
+  }
+
+  get connected(): boolean {
+    return this.opened !== null;
+  }
+
+  /** Resolves when the first attempt has ended either way, or hangs. */
+  async start(): Promise<void> {
+    await Promise.race([this.connect(), Bun.sleep(timing.libvirtFirstConnectMilliseconds)]);
+  }
+
+  /**
+   * A call on a lane, with that lane's deadline unless another is given.
+   * @throws HypervisorError unavailable at once while there is no connection
+   */
+  call<K extends CallName>(
+    lane: LaneKind,
+    name: K,
+    args: CallArgs<K>,
+    deadlineMilliseconds: number = laneTable[lane].deadline,
+  ): Promise<CallResult<K>> {
+    if (!this.opened)
+      return Promise.reject(new HypervisorError("unavailable", this.reason ?? "No connection."));
+    return this.lanes[lane].call(name, deadlineMilliseconds, ...args);
+  }
+
+  private async connect(): Promise<void> {
+    if (this.connecting || this.closed || this.opened) return;
+    this.connecting = true;
+    const owner = this.connector;
+    try {
+      this.loop ??= await sharedEventLoop();
+      const { loop } = this;
+      const opaque = loop.register({
+        onEvents: (events) => this.onEvents(events),
+        onLost: () => this.lost("The connection to libvirtd was lost; connecting again."),
+      });
+      try {
+        const opened = await owner.request<Opened>({
+          kind: "open",
+          uri: this.uri,
+          opaque,
+          callbacks: loop.callbacks,
+          keepalive: { seconds: timing.libvirtKeepaliveSeconds, count: timing.libvirtKeepaliveCount },
+        });
+        const conns = [opened.short, opened.long];
+        if (this.closed || owner !== this.connector) {
+          // It came too late: another worker connects meanwhile.
+          await owner.request({ kind: "close", conns });
+          if (owner !== this.connector) owner.stop();
+          throw new HypervisorError("unavailable", "Connecting took too long.");
+        }
+        for (const conn of conns) await owner.request({ kind: "reference", conn, count: 1 });
+        this.opaque = opaque;
+        this.stand(opened);
+      } catch (error) {
+        loop.unregister(opaque);
+        throw error;
+      }
+    } catch (error) {
+      if (owner === this.connector) this.away(error instanceof Error ? error.message : String(error));
+    } finally {
+      if (owner === this.connector) this.connecting = false;
+    }
+  }
+
+  private stand(opened: Opened): void {
+    this.opened = opened;
+    this.generation++;
+    this.since = Date.now();
+    this.reason = null;
+    this.pingSince = null;
+    this.loop?.watch(this.opaque, [opened.short, opened.long]);
+    for (const lane of Object.values(this.lanes)) lane.connect();
+    this.onConnected();
+    this.report();
+  }
+
+  private lost(reason: string): void {
+    const { opened } = this;
+    if (!opened) return;
+    this.opened = null;
+    this.generation++;
+    this.loop?.unregister(this.opaque);
+    this.since = Date.now();
+    for (const lane of Object.values(this.lanes)) lane.disconnect(reason);
+    this.connector.request({ kind: "close", conns: [opened.short, opened.long] }).catch(() => undefined);
+    this.away(reason);
+  }
+
+  /** There is no connection: say so, and try again soon. */
+  private away(reason: string): void {
+    this.reason = reason;
+    this.report();
+    if (this.closed) return;
+    if (this.retry) clearTimeout(this.retry);
+    this.retry = setTimeout(() => void this.connect(), timing.libvirtReconnectMilliseconds);
+  }
+
+  private unusable(message: string): void {
+    this.reason = `libvirt can't be used: ${message}`;
+    this.report();
+  }
+
+  /** One more reference to a lane's connection, for one of its workers. */
+  private async reference(kind: LaneKind): Promise<number | null> {
+    const { opened, generation, connector } = this;
+    if (!opened) return null;
+    const conn = opened[laneTable[kind].line];
+    await connector.request({ kind: "reference", conn, count: 1 });
+    if (generation === this.generation) return conn;
+    await connector.request({ kind: "close", conns: [conn] });
+    return null;
+  }
+
+  /** Once a heartbeat: probes, lamps, replacements. */
+  private beat(): void {
+    const now = Date.now();
+    this.loop?.ping();
+    if (this.opened && this.pingSince === null) {
+      const { generation } = this;
+      this.pingSince = now;
+      const done = () => {
+        if (generation === this.generation) this.pingSince = null;
+      };
+      this.call("short", "ping", []).then(done, done);
+    }
+    for (const lane of Object.values(this.lanes)) lane.sweep(now);
+    const { busySince } = this.connector;
+    if (!this.opened && busySince !== null && now - busySince > timing.libvirtReplaceMilliseconds) {
+      this.connector = new Connector(); // The old one gives its connection back when it comes to itself.
+      this.connecting = false;
+      this.away("libvirtd accepts connections but does not answer; trying again.");
+    }
+    this.report();
+  }
+
+  /** From memory, at once. */
+  status(): HypervisorStatus {
+    const now = Date.now();
+    const lanes: LaneStatus[] = [
+      this.eventLane(now),
+      this.connector.status(now, timing.libvirtStuckMilliseconds),
+      ...Object.values(this.lanes).flatMap((lane) => lane.status(now)),
+    ];
+    return {
+      connected: this.connected,
+      since: this.since,
+      reason: this.reason ?? this.complaint(now, lanes),
+      lanes,
+    };
+  }
+
+  private eventLane(now: number): LaneStatus {
+    const since = this.loop?.silentSince ?? null;
+    const stuck = since !== null && now - since > timing.libvirtStuckMilliseconds;
+    return {
+      name: "events",
+      state: stuck ? "stuck" : this.loop ? "ok" : "down",
+      lastTurnAt: this.loop?.lastTurnAt ?? null,
+      queueLength: 0,
+      call: null,
+      since: stuck ? since : null,
+    };
+  }
+
+  /** What is wrong although there is a connection. */
+  private complaint(now: number, lanes: LaneStatus[]): string | null {
+    if (this.pingSince !== null && now - this.pingSince > timing.libvirtStuckMilliseconds) {
+      return "libvirtd does not answer: it hangs or is overloaded.";
+    }
+    const stuck = lanes.find((lane) => lane.state === "stuck");
+    if (!stuck) return null;
+    return stuck.name === "events"
+      ? "The event worker hangs: restart JimV on this machine."
+      : `A call to libvirtd ("${stuck.call}") takes unusually long.`;
+  }
+
+  /** Tells listeners when something they can see has changed; not every short call. */
+  private report(): void {
+    const status = this.status();
+    const lamps = status.lanes.filter((lane) => lane.state === "stuck").map((lane) => lane.name);
+    const seen = JSON.stringify([status.connected, status.reason, lamps]);
+    if (seen === this.reported) return;
+    this.reported = seen;
+    for (const listener of this.statusListeners) listener(status);
+  }
+
+  onStatus(listener: (status: HypervisorStatus) => void): Undo {
+    this.statusListeners.add(listener);
+    return () => void this.statusListeners.delete(listener);
+  }
+
+  liveHandles(): number {
+    return Object.values(this.lanes).reduce((sum, lane) => sum + lane.liveHandles(), 0);
+  }
+
+  /** Ends workers and connections, but does not wait long for a libvirtd that hangs. */
+  async close(): Promise<void> {
+    if (this.closed) return;
+    this.closed = true;
+    clearInterval(this.pulse);
+    if (this.retry) clearTimeout(this.retry);
+    const { opened } = this;
+    this.opened = null;
+    this.generation++;
+    if (opened) {
+      this.loop?.unregister(this.opaque);
+      this.loop?.unwatch(this.opaque);
+    }
+    for (const lane of Object.values(this.lanes)) lane.close();
+    if (opened) {
+      const closing = this.connector.request({ kind: "close", conns: [opened.short, opened.long] });
+      await Promise.race([closing.catch(() => undefined), Bun.sleep(timing.libvirtCloseMilliseconds)]);
+    }
+    this.connector.stop();
+  }
+}
