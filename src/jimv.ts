@@ -6,7 +6,13 @@ export { type Static, type TObject, type TSchema, Type } from "@sinclair/typebox
 export type { Clock } from "./core/clock.ts";
 export * from "./core/errors.ts";
 export { defineHook, type Hook, type Hooks } from "./core/hooks.ts";
+export { type AccessService, accessService, type SignedIn } from "./core/http/access-service.ts";
 export * from "./core/http/contract.ts";
+export { constraintsOf, type Form as PostedForm, type ParsedForm, parseForm } from "./core/http/forms.ts";
+export { listQuery, pageOf, pageSchema, sortOf, windowOf } from "./core/http/list.ts";
+export { fieldText, sentenceOf } from "./core/http/problem.ts";
+export { NewPassword, PersonName } from "./core/http/session-routes.ts";
+export { check, patternWord } from "./core/http/validate.ts";
 export * from "./core/libvirt/hypervisor.ts";
 export type { Log } from "./core/log/log.ts";
 export * from "./core/plugin.ts";

@@ -78,6 +78,14 @@ export const timing = {
   nodeSilentMilliseconds: 6_000,
   /** … and after this it is offline; its guests are shown as unknown. */
   nodeOfflineMilliseconds: 20_000,
+  /** A node asks libvirtd for its slow facts (versions, pool, networks) so often. */
+  nodeFactsMilliseconds: 10_000,
+  /** The leader looks so often whether a node fell silent or came back. */
+  nodeStateTurnMilliseconds: 1_000,
+  /** A node whose pool or network went away is set up again at most once in this time. */
+  nodeReconcileMilliseconds: 60_000,
+  /** Making the storage folder, pool and network of a node; then the task fails. */
+  nodeConfigureDeadlineMilliseconds: 180_000,
   /** A node sends the full list of its domains so often. */
   fullListMilliseconds: 10_000,
   /** A console ticket is good for so long, once. */
