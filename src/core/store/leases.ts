@@ -19,8 +19,8 @@ export const leaderLease = "leader";
 
 export interface LeaseStore {
   /**
-   * Takes a lease that is free or has run out; with `force` also one that is held. Resolves with the new
-   * epoch, or null when somebody else holds it. `holder` must be unique to this start of the program.
+   * Takes a lease that is free, has run out or is ours already; with `force` any. Resolves with the new epoch,
+   * or null when somebody else holds it. `holder` must be unique to this start of the program.
    */
   acquire(name: string, holder: string, milliseconds: number, force?: boolean): Promise<number | null>;
   /** Makes a lease last from now on; false when it is not ours any more. */
@@ -48,17 +48,22 @@ export function leaseStore(engine: Engine, dialect: Dialect, now: () => number):
     acquire: (name, holder, milliseconds, force = false) =>
       engine.transaction(
         function* (): Program<number | null> {
-          const ignore = dialect.name === "sqlite" ? sql`insert or ignore` : sql`insert ignore`;
-          const missing = sql`${ignore} into ${table} (name, holder, epoch, expires_at) values (${name}, '', 0, 0)`;
-          yield change(missing);
-          const free = force ? sql`1 = 1` : sql`expires_at <= ${clock()}`;
-          const { affected } = yield change(
+          const read = selectQuery(dialect, leases, { where: eq(leases.name, name) });
+          const free = force ? sql`1 = 1` : sql`(expires_at <= ${clock()} or holder = ${holder})`;
+          const take = change(
             sql`update ${table} set holder = ${holder}, epoch = epoch + 1, expires_at = ${clock()} + ${milliseconds}
                 where name = ${name} and ${free}`,
           );
-          if (affected === 0) return null;
-          const { rows } = yield selectQuery(dialect, leases, { where: eq(leases.name, name) });
-          return Number(rows[0]?.[2]);
+          let taken = (yield take).affected;
+          if (taken === 0) {
+            if ((yield read).rows.length > 0) return null;
+            const ignore = dialect.name === "sqlite" ? sql`insert or ignore` : sql`insert ignore`;
+            yield change(
+              sql`${ignore} into ${table} (name, holder, epoch, expires_at) values (${name}, '', 0, 0)`,
+            );
+            taken = (yield take).affected;
+          }
+          return taken === 0 ? null : Number((yield read).rows[0]?.[2]);
         },
         () => {},
       ),
