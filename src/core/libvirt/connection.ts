@@ -71,13 +71,11 @@ export function versionText(version: number): string {
 export interface HostRaw {
   hostname: string;
   cpus: number;
-  /** KiB */
-  memoryKiB: number;
   libvirtVersion: string;
   hypervisorVersion: string;
 }
 
-/** Name, size and versions of the host, as libvirt sees it. */
+/** Name, CPUs and versions of the host, as libvirt sees it. */
 export function host(context: Context): HostRaw {
   const { lib, conn } = context;
   const hostname = takeString(
@@ -88,13 +86,12 @@ export function host(context: Context): HostRaw {
   numberOf(context, "read libvirt's version", lib.virConnectGetLibVersion(conn, version));
   const libvirtVersion = versionText(Number(version.readBigUInt64LE(0)));
   numberOf(context, "read the hypervisor's version", lib.virConnectGetVersion(conn, version));
-  // virNodeInfo: char model[32]; unsigned long memory (KiB) @32; unsigned int cpus @40; …
+  // virNodeInfo: char model[32]; unsigned long memory @32; unsigned int cpus @40; …
   const info = out(64);
-  numberOf(context, "read the host's size", lib.virNodeGetInfo(conn, info));
+  numberOf(context, "count the host's CPUs", lib.virNodeGetInfo(conn, info));
   return {
     hostname,
     cpus: info.readUInt32LE(40),
-    memoryKiB: Number(info.readBigUInt64LE(32)),
     libvirtVersion,
     hypervisorVersion: versionText(Number(version.readBigUInt64LE(0))),
   };

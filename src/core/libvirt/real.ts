@@ -111,13 +111,15 @@ export class RealHypervisor implements Hypervisor {
       this.acceleration(),
       readFile("/proc/meminfo", "utf8"),
     ]);
-    const availableKiB = Number(meminfo.match(/^MemAvailable:\s+(\d+)/m)?.[1] ?? 0);
+    // libvirt's own figure leaves out memory that was plugged in later.
+    const memory = (name: string) =>
+      Math.floor(Number(meminfo.match(new RegExp(`^${name}:\\s+(\\d+)`, "m"))?.[1] ?? 0) / 1024);
     return {
       hostname: raw.hostname || hostname(),
       cpus: raw.cpus,
       cpuModel: cpus()[0]?.model ?? "",
-      memoryMiB: Math.floor(raw.memoryKiB / 1024),
-      freeMemoryMiB: Math.floor(availableKiB / 1024),
+      memoryMiB: memory("MemTotal"),
+      freeMemoryMiB: memory("MemAvailable"),
       load1: loadavg()[0] ?? 0,
       libvirtVersion: raw.libvirtVersion,
       qemuVersion: raw.hypervisorVersion,
