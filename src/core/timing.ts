@@ -139,4 +139,7 @@ export const timing = {
   imageQuickMilliseconds: 30_000,
   /** A copy without any progress, e.g. because a network storage hangs; then it is killed: `timeout`. */
   imageStallMilliseconds: 600_000,
+  /** `jimv check` waits for libvirtd's answer; then it counts as missing. */
+  checkConnectMilliseconds: 4_000,
+  checkPollMilliseconds: 50,
 } as const;

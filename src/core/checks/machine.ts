@@ -1,0 +1,220 @@
+/**
+ * What JimV needs of a machine, looked at without starting anything. Each answer says what was found and,
+ * where something is missing, how to mend it. English, for the command line and the journal.
+ */
+import { existsSync, statfsSync } from "node:fs";
+import { access, constants, readFile } from "node:fs/promises";
+import { release } from "node:os";
+import { dirname } from "node:path";
+import type { Clock } from "../clock.ts";
+import type { Config } from "../config/config.ts";
+import { HypervisorError } from "../libvirt/hypervisor.ts";
+import { openHypervisor } from "../libvirt/real.ts";
+import { timing } from "../timing.ts";
+
+export interface CheckResult {
+  name: string;
+  title: string;
+  state: "ok" | "warn" | "bad";
+  found: string;
+  /** What to do; empty when all is well. */
+  mend: string;
+}
+
+type Verdict = Pick<CheckResult, "state" | "found"> & { mend?: string };
+
+/** The least free space for JimV's own state; disks come on top. */
+const leastFreeBytes = 1024 ** 3;
+/** Below this the kernel's pool may leave password hashing waiting on machines without getrandom(2). */
+const leastEntropyBits = 200;
+
+/** Looks at everything. Takes at most a few seconds: every wait is bounded. */
+export async function probeMachine(config: Config, clock: Clock): Promise<CheckResult[]> {
+  const checks: [string, string, () => Promise<Verdict>][] = [
+    ["processor", "Processor", processor],
+    ["kernel", "Linux kernel", kernel],
+    ["libc", "C library", libc],
+    ["entropy", "Random numbers", entropy],
+    ["qemu-img", "qemu-img", qemuImg],
+    ["data", "Data folder", () => dataFolder(config.data)],
+    ["listen", "Address of the pages", () => listen(config)],
+  ];
+  const results: CheckResult[] = [];
+  for (const [name, title, run] of checks) results.push(await settled(name, title, run));
+  results.push(...(await libvirt(config, clock)));
+  return results;
+}
+
+async function settled(name: string, title: string, run: () => Promise<Verdict>): Promise<CheckResult> {
+  try {
+    return { name, title, mend: "", ...(await run()) };
+  } catch (error) {
+    const found = `can't be looked at: ${error instanceof Error ? error.message : String(error)}`;
+    return { name, title, state: "warn", found, mend: "" };
+  }
+}
+
+async function processor(): Promise<Verdict> {
+  const flags = /^flags\s*:(.*)$/m.exec(await readFile("/proc/cpuinfo", "utf8"))?.[1]?.split(" ") ?? [];
+  if (process.arch !== "x64" || !flags.includes("sse4_2"))
+    return {
+      state: "bad",
+      found: `${process.arch} without SSE 4.2`,
+      mend: "JimV needs an x86-64 processor of 2009 or later.",
+    };
+  return { state: "ok", found: "x86-64 with SSE 4.2" };
+}
+
+async function kernel(): Promise<Verdict> {
+  const [major = 0, minor = 0] = release().split(".").map(Number);
+  if (major < 3 || (major === 3 && minor < 10))
+    return { state: "bad", found: release(), mend: "JimV needs Linux 3.10 or newer: upgrade the system." };
+  return { state: "ok", found: release() };
+}
+
+async function libc(): Promise<Verdict> {
+  const run = Bun.spawn(["getconf", "GNU_LIBC_VERSION"], { stdout: "pipe", stderr: "ignore" });
+  const text = (await new Response(run.stdout).text()).trim();
+  const [, major = "0", minor = "0"] = /(\d+)\.(\d+)/.exec(text) ?? [];
+  if (Number(major) < 2 || (Number(major) === 2 && Number(minor) < 17))
+    return {
+      state: "bad",
+      found: text || "unknown",
+      mend: "JimV needs glibc 2.17 or newer (CentOS 7 or later).",
+    };
+  return { state: "ok", found: text };
+}
+
+async function entropy(): Promise<Verdict> {
+  const bits = Number(await readFile("/proc/sys/kernel/random/entropy_avail", "utf8"));
+  if (bits < leastEntropyBits)
+    return {
+      state: "warn",
+      found: `${bits} bits`,
+      mend: "Install and start haveged or rng-tools; sign-in may hang without it.",
+    };
+  return { state: "ok", found: `${bits} bits` };
+}
+
+async function qemuImg(): Promise<Verdict> {
+  if (!Bun.which("qemu-img"))
+    return {
+      state: "bad",
+      found: "not there",
+      mend: "Debian, Ubuntu: apt install qemu-utils. RHEL and its kin: yum install qemu-img.",
+    };
+  return { state: "ok", found: Bun.which("qemu-img") ?? "" };
+}
+
+async function dataFolder(data: string): Promise<Verdict> {
+  let folder = data;
+  while (!existsSync(folder) && folder !== dirname(folder)) folder = dirname(folder);
+  try {
+    await access(folder, constants.W_OK);
+  } catch {
+    return {
+      state: "bad",
+      found: `${folder} is not writable`,
+      mend: "Run jimv as root, or give another folder with --data.",
+    };
+  }
+  const { bavail, bsize } = statfsSync(folder);
+  const free = bavail * bsize;
+  const found = `${data}, ${(free / 1024 ** 3).toFixed(1)} GiB free`;
+  if (free < leastFreeBytes)
+    return {
+      state: "bad",
+      found,
+      mend: "JimV needs 1 GiB for its own state: free some space, or give another folder with --data.",
+    };
+  return { state: "ok", found };
+}
+
+async function listen(config: Config): Promise<Verdict> {
+  const where = config.listen;
+  try {
+    const probe = Bun.listen({
+      hostname: config.listenAddress,
+      port: config.listenPort,
+      socket: { data() {} },
+    });
+    probe.stop(true);
+    return { state: "ok", found: `${where} is free` };
+  } catch {
+    return {
+      state: "warn",
+      found: `${where} is in use`,
+      mend: "Fine while jimv runs. Else stop what uses it, or give another address with --listen.",
+    };
+  }
+}
+
+/** libvirt, its daemon, QEMU and how guests would run, from one connection. */
+async function libvirt(config: Config, clock: Clock): Promise<CheckResult[]> {
+  const install =
+    "Debian, Ubuntu: apt install libvirt-daemon-system libvirt-clients qemu-system-x86. RHEL and its kin: yum install libvirt qemu-kvm.";
+  let hypervisor: Awaited<ReturnType<typeof openHypervisor>>;
+  try {
+    hypervisor = await openHypervisor({ uri: config.libvirt.uri });
+  } catch (error) {
+    const found = error instanceof Error ? error.message : String(error);
+    return [{ name: "libvirt", title: "libvirt", state: "bad", found, mend: install }];
+  }
+  try {
+    const end = clock.now() + timing.checkConnectMilliseconds;
+    while (!hypervisor.status().connected && clock.now() < end)
+      await clock.sleep(timing.checkPollMilliseconds);
+    const { connected, reason } = hypervisor.status();
+    if (!connected)
+      return [
+        {
+          name: "libvirt",
+          title: "libvirt",
+          state: "bad",
+          found: reason ?? `no answer from ${config.libvirt.uri}`,
+          mend: `Start it: systemctl enable --now libvirtd (or libvirtd -d). If it is not installed: ${install}`,
+        },
+      ];
+    const host = await hypervisor.host();
+    const { virtType, missing, emulator } = host.acceleration;
+    const reasons = {
+      cpuFlags:
+        "the processor's vmx or svm flag (turn virtualization on in the firmware, or nested virtualization in the outer hypervisor)",
+      device: "/dev/kvm (modprobe kvm_intel or kvm_amd)",
+      capabilities: "KVM in libvirt's own capabilities (is the right qemu package installed?)",
+    } as const;
+    return [
+      {
+        name: "libvirt",
+        title: "libvirt",
+        state: "ok",
+        found: `${host.libvirtVersion} at ${config.libvirt.uri}`,
+        mend: "",
+      },
+      { name: "qemu", title: "QEMU", state: "ok", found: `${host.qemuVersion}, ${emulator}`, mend: "" },
+      {
+        name: "kvm",
+        title: "Virtualization",
+        state: virtType === "kvm" ? "ok" : "warn",
+        found: virtType === "kvm" ? "KVM" : "software emulation: guests run, slowly",
+        mend:
+          virtType === "kvm"
+            ? ""
+            : `For KVM this is missing: ${missing.map((one) => reasons[one]).join("; ")}.`,
+      },
+    ];
+  } catch (error) {
+    const found = error instanceof HypervisorError ? error.message : String(error);
+    return [
+      {
+        name: "libvirt",
+        title: "libvirt",
+        state: "bad",
+        found,
+        mend: "Look into libvirtd's log, and start it again.",
+      },
+    ];
+  } finally {
+    await hypervisor.close();
+  }
+}

@@ -1,0 +1,53 @@
+/** What every mode with a node shares: hypervisor, outbox, key and the plugins' node sides. */
+import { existsSync, readFileSync } from "node:fs";
+import type { Clock } from "../core/clock.ts";
+import { type Config, dataFiles } from "../core/config/config.ts";
+import { openHypervisor } from "../core/libvirt/real.ts";
+import type { Log } from "../core/log/log.ts";
+import { Node } from "../core/node.ts";
+import type { Plugin } from "../core/plugin.ts";
+import type { NodeRoad } from "../core/road/contract.ts";
+import { Outbox } from "../core/road/outbox.ts";
+import { NodeKey } from "../core/vault.ts";
+import { version } from "./version.ts";
+
+export interface NodeSide {
+  stop(): Promise<void>;
+}
+
+/** What tells two machines of the same name apart. */
+function machineId(): string {
+  for (const path of ["/etc/machine-id", "/var/lib/dbus/machine-id"])
+    if (existsSync(path)) {
+      const id = readFileSync(path, "utf8").trim();
+      if (id) return id;
+    }
+  return "";
+}
+
+/** Features by name that a controller of another version can rely on. */
+const features: string[] = [];
+
+/** Starts a node on its end of the road. */
+export async function startNodeSide(
+  config: Config,
+  world: { clock: Clock; log: Log; road: NodeRoad; clusterId: string },
+  plugins: readonly Plugin[],
+): Promise<NodeSide> {
+  const files = dataFiles(config.data);
+  const key = NodeKey.open(files.nodeKey);
+  const outbox = new Outbox(files.outbox, world.clock, config.node);
+  const hypervisor = await openHypervisor({ uri: config.libvirt.uri, clusterId: world.clusterId });
+  const node = new Node(
+    { ...world, outbox, key, hypervisor },
+    { name: config.node, machineId: machineId() || key.publicKey, version, features },
+  );
+  await node.start(plugins);
+  return {
+    async stop() {
+      node.stop();
+      await hypervisor.close();
+      outbox.close();
+    },
+  };
+}
