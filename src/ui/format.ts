@@ -50,14 +50,4 @@ export function absoluteTime(lang: Language, at: number): string {
   return `${written.format(at)} UTC`;
 }
 
-/** How long ago (or until) `at` is, seen from `now`, both in UTC milliseconds. */
-export function relativeTime(lang: Language, at: number, now: number): string {
-  const seconds = (now - at) / 1000;
-  if (Math.abs(seconds) < 5) return say(lang, "time.now");
-  const minutes = Math.abs(seconds) / 60;
-  const time =
-    minutes >= 1 && minutes < 60
-      ? say(lang, "unit.min", { n: Math.round(minutes) })
-      : duration(lang, Math.abs(seconds));
-  return say(lang, seconds < 0 ? "time.in" : "time.ago", { time });
-}
+export { relativeTime } from "./relative.ts";

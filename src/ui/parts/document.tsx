@@ -27,7 +27,7 @@ const htmxConfig = JSON.stringify({
   noSwap: [204, 304, "4xx", "5xx"],
   includeIndicatorCSS: false,
   // What a person opened or the client marked survives a morph.
-  morphIgnore: ["data-htmx-powered", "open", "aria-expanded"],
+  morphIgnore: ["data-htmx-powered", "open", "style", "aria-expanded", "aria-pressed"],
 });
 
 export function Document(p: DocumentProps): JSX.Element {
@@ -66,6 +66,5 @@ function clientWords(lang: Language): string {
     dismiss: say(lang, "action.dismiss"),
     fixOne: say(lang, "form.fix_one", { names: "{names}" }),
     fixOther: say(lang, "form.fix_other", { n: "{n}", names: "{names}" }),
-    required: say(lang, "form.required"),
   });
 }

@@ -51,7 +51,7 @@ export function FilterBar(p: FilterBarProps) {
               autocomplete="off"
               spellcheck={false}
               maxlength={200}
-              data-filter
+              id="filter-field"
             />
             <kbd>/</kbd>
           </label>

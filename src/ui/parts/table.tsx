@@ -66,8 +66,6 @@ export interface TableProps<Row> {
   pager?: Child;
   /** The batch bar, where rows can be selected. */
   batch?: Child;
-  /** How many rows there are on all pages: offers to select all of them. */
-  total?: number;
 }
 
 export function Table<Row>(p: TableProps<Row>) {
