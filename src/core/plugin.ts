@@ -89,9 +89,11 @@ export interface ControllerContext extends CommonContext {
 
 /** The web side of a controller. */
 export interface WebDesk {
-  api<P extends TObject | undefined, Q extends TObject | undefined, B extends TSchema | undefined>(
-    route: ApiRoute<P, Q, B>,
-  ): Undo;
+  api<
+    P extends TObject | undefined = undefined,
+    Q extends TObject | undefined = undefined,
+    B extends TSchema | undefined = undefined,
+  >(route: ApiRoute<P, Q, B>): Undo;
   page(route: PageRoute): Undo;
   form<S extends TObject>(form: FormSpec<S>): Undo;
   live(view: LiveView): Undo;

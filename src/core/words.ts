@@ -44,7 +44,9 @@ export class WordBook {
   private readonly lists = new Map<string, Words>();
 
   /** Adds a list. A key that another list already has is a defect and throws. */
-  add(list: Words): void {
+  add<K extends string>(words: Words<K>): void {
+    // Only keys of the list itself are ever asked of it.
+    const list = words as unknown as Words;
     for (const key of list.keys) {
       if (this.lists.has(key)) throw new Error(`word key "${key}" is defined twice`);
       this.lists.set(key, list);

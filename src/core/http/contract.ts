@@ -31,7 +31,7 @@ export interface Viewer {
 /** Anything that JSX gives. hono/jsx nodes become HTML by `String(await node)`. */
 export type Html = { toString(): string } | Promise<{ toString(): string }>;
 
-type Fields<S> = S extends TSchema ? Static<S> : Record<never, never>;
+type Fields<S> = S extends { static: infer T } ? T : Record<never, never>;
 
 /** An endpoint below `/api/v1`. Input and answer schemas make the check, the OpenAPI document and the types. */
 export interface ApiRoute<
@@ -194,7 +194,7 @@ export interface Shell {
     crumbs: { href: string; label: string }[];
     views: string[];
     /**
-     * The address of the page's live stream (`/events?after=…&view=…`), null where it holds no live view.
+     * The address of the page's live stream (`/events?after=…&view=…`), null for who has not signed in.
      * `after` is where the event log stood before the page was made, so that nothing in between is missed.
      */
     stream: string | null;

@@ -1,0 +1,221 @@
+/**
+ * The event streams of all clients: the browsers' HTML (`/events`) and the programs' JSON (`/api/v1/events`).
+ * Each follows the one event log, resumes where its client was, and tells it to start over when it can't.
+ */
+import type { Clock } from "../clock.ts";
+import { AppError, errorText } from "../errors.ts";
+import type { Undo } from "../undo.ts";
+import type { LiveEvent, LiveView, Viewer } from "./contract.ts";
+import type { EventHub } from "./hub.ts";
+import type { WebLog } from "./problem.ts";
+import { type Message, SseStream } from "./sse.ts";
+import { includes, type Visitor } from "./visitor.ts";
+
+/** Pages and programs of one session or token that may listen at once. */
+const streamsPerVisitor = 32;
+/** Events that may wait for one client; with more it starts over. */
+const queueLimit = 5_000;
+
+/** What a stream makes of events, and what it says when the client must start over. */
+interface Kind {
+  render(events: readonly LiveEvent[]): Promise<Message[]>;
+  startOver: Message;
+}
+
+export interface StreamsDependencies {
+  hub: EventHub;
+  clock: Clock;
+  log: WebLog;
+  /** Whether the visitor's session or token still lives. */
+  stillIn(visitor: Visitor): Promise<boolean>;
+  /** The page's payload for "load yourself again". */
+  reload(): string;
+}
+
+/** A view as a page holds it: `guests`, or `guest:<uuid>`. */
+export interface HeldView {
+  view: LiveView;
+  key: string | null;
+}
+
+export class Streams {
+  private readonly open = new Map<string, Set<SseStream>>();
+
+  constructor(private readonly needs: StreamsDependencies) {}
+
+  /** The stream of a page. Payloads are opaque; each is one unnamed message. */
+  html(visitor: Visitor, held: readonly HeldView[], after: number | null): Promise<Response> {
+    const { viewer } = visitor;
+    const mine = held.filter(({ view }) => includes(viewer.role, view.role));
+    return this.follow(visitor, after, {
+      startOver: { data: this.needs.reload() },
+      render: async (events) => {
+        const messages: Message[] = [];
+        for (const { held: each, event } of coalesce(mine, events))
+          for (const data of await this.payloads(each, event, viewer)) messages.push({ data });
+        return messages;
+      },
+    });
+  }
+
+  /** The stream of a program: every event of the topics, none coalesced. */
+  json(visitor: Visitor, topics: readonly string[], after: number | null): Promise<Response> {
+    return this.follow(visitor, after, {
+      startOver: { event: "reload", data: "{}" },
+      render: async (events) =>
+        events
+          .filter((event) => topics.length === 0 || topics.includes(event.topic))
+          .map((event) => ({ id: event.seq, event: event.topic, data: JSON.stringify(event) })),
+    });
+  }
+
+  /** Ends the streams of a session or token that was ended itself. */
+  endFor(id: string): void {
+    for (const stream of this.open.get(id) ?? []) stream.end();
+  }
+
+  /** Ends all of them. */
+  stop(): void {
+    for (const streams of this.open.values()) for (const stream of streams) stream.end();
+  }
+
+  count(): number {
+    let count = 0;
+    for (const streams of this.open.values()) count += streams.size;
+    return count;
+  }
+
+  private async follow(visitor: Visitor, after: number | null, kind: Kind): Promise<Response> {
+    const { hub, clock, log } = this.needs;
+    let queue: LiveEvent[] = [];
+    let position = 0;
+    let lost = false;
+    let busy = true;
+
+    const stream = new SseStream(clock, () => {
+      void this.checkVisitor(visitor, stream, kind);
+      return { id: position };
+    });
+    this.register(visitor, stream);
+
+    const run = async (): Promise<void> => {
+      if (busy) return;
+      busy = true;
+      try {
+        while (stream.open && (lost || queue.length > 0)) {
+          if (stream.full) {
+            lost = true;
+            queue = [];
+            stream.whenRoom(() => void run());
+            return;
+          }
+          if (lost) {
+            lost = false;
+            queue = [];
+            position = await hub.cursor();
+            stream.send({ ...kind.startOver, id: position });
+            continue;
+          }
+          const batch = queue;
+          queue = [];
+          const messages = await kind.render(batch);
+          position = batch.at(-1)?.seq ?? position;
+          // The id comes with the last message alone: a client that lost the connection in between gets all again.
+          const last = messages.at(-1);
+          if (last) last.id = position;
+          stream.send(...messages);
+        }
+      } catch (error) {
+        log.error("an event stream failed and is ended; its client resumes", { error: errorText(error) });
+        stream.end();
+      } finally {
+        busy = false;
+      }
+    };
+
+    stream.whenOver(
+      hub.listen((events) => {
+        if (queue.length + events.length > queueLimit) {
+          queue = [];
+          lost = true;
+        } else queue.push(...events);
+        void run();
+      }),
+    );
+    try {
+      const cursor = await hub.cursor();
+      const missed = await hub.missed(after ?? cursor, cursor);
+      if (missed === "reload") lost = true;
+      else queue = [...missed, ...queue.filter((event) => event.seq > cursor)];
+      position = missed === "reload" ? cursor : (after ?? cursor);
+      // Says at once that the stream is there: headers alone may wait in a buffer.
+      stream.send({ id: position });
+    } catch (error) {
+      stream.end();
+      throw error;
+    }
+    busy = false;
+    void run();
+    return stream.response;
+  }
+
+  private async payloads({ view, key }: HeldView, event: LiveEvent, viewer: Viewer): Promise<string[]> {
+    try {
+      return await view.render(event, { viewer, key });
+    } catch (error) {
+      // The page misses one change; a reload for each event would make it unusable.
+      this.needs.log.error(`live view "${view.name}" failed on "${event.topic}"`, {
+        error: errorText(error),
+      });
+      return [];
+    }
+  }
+
+  private register(visitor: Visitor, stream: SseStream): void {
+    if (visitor.by.kind === "nothing") {
+      stream.end();
+      throw new AppError("unauthenticated", "http.signIn");
+    }
+    const { id } = visitor.by;
+    const mine = this.open.get(id) ?? new Set();
+    if (mine.size >= streamsPerVisitor) {
+      stream.end();
+      throw new AppError("tooMany", "http.manyStreams", { max: streamsPerVisitor, seconds: 10 });
+    }
+    this.open.set(id, mine.add(stream));
+    const leave: Undo = () => {
+      mine.delete(stream);
+      if (mine.size === 0 && this.open.get(id) === mine) this.open.delete(id);
+    };
+    stream.whenOver(leave);
+  }
+
+  /** Ends the stream of a session that ended elsewhere or ran out; its page then asks for a sign-in. */
+  private async checkVisitor(visitor: Visitor, stream: SseStream, kind: Kind): Promise<void> {
+    try {
+      if (await this.needs.stillIn(visitor)) return;
+      stream.send(kind.startOver);
+      stream.end();
+    } catch (error) {
+      this.needs.log.error("checking an event stream's session failed; it goes on", {
+        error: errorText(error),
+      });
+    }
+  }
+}
+
+/** Which views to render for which events: of several events of one thing, only the last one. */
+function* coalesce(
+  held: readonly HeldView[],
+  events: readonly LiveEvent[],
+): Generator<{ held: HeldView; event: LiveEvent }> {
+  const last = new Map<string, LiveEvent>();
+  for (const event of events) {
+    const thing = JSON.stringify([event.topic, event.key]);
+    // Put anew at the end, so that the order stays that of the newest events.
+    last.delete(thing);
+    last.set(thing, event);
+  }
+  for (const event of last.values())
+    for (const each of held) if (each.view.topics.includes(event.topic)) yield { held: each, event };
+}
