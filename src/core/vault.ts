@@ -126,10 +126,10 @@ export class NodeKey {
   }
 }
 
-/** Letters and digits that a person can't mix up (no 0 O 1 l I), for passwords that people read off a screen. */
+/** Letters and digits that a person can't mix up (no 0 O o 1 l I), for passwords that people read off a screen. */
 const clearAlphabet = "23456789abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ";
 
-/** A random password of `length` characters out of 55 (5.8 bits each). */
+/** A random password of `length` characters out of 56 (5.8 bits each). */
 export function randomPassword(length: number): string {
   let text = "";
   while (text.length < length) {
