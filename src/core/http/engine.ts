@@ -4,6 +4,7 @@
  * file's work alone.
  */
 import { Elysia } from "elysia";
+import { timing } from "../timing.ts";
 
 /** What a WebSocket tells its owner. It travels as the socket's data. */
 export interface SocketEvents {
@@ -64,12 +65,12 @@ export function createEngine(fetch: Fetch): Engine {
       app.listen({
         hostname: options.address,
         port: options.port,
-        ...(options.tls && { tls: options.tls }),
+        ...(options.tls && { tls: { cert: options.tls.cert, key: options.tls.key } }),
         development: false,
         // Elysia's default would let a second program share the port and take half of the requests.
         reusePort: false,
-        // Streams have heartbeats of their own; bodies have their own limit and deadline.
-        idleTimeout: 0,
+        idleTimeout: timing.connectionIdleSeconds,
+        // Bodies are read by us, with a limit and a deadline, so that the refusal is a document of ours.
         maxRequestBodySize: Number.MAX_SAFE_INTEGER,
         websocket,
       });
