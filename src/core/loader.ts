@@ -1,5 +1,5 @@
 /**
- * Plugins from outside the executable: every `.ts` or `.js` file of a folder, loaded through the same face as
+ * Plugins from outside the executable: every `.ts`, `.tsx` or `.js` file of a folder, loaded through the same face as
  * the built-in ones. They run with all rights, so folder and files must belong to root (or to whoever runs
  * JimV) and be writable by nobody else.
  */
@@ -35,7 +35,7 @@ export async function loadPlugins(folder: string): Promise<Plugin[]> {
   assertSafe(folder);
   const plugins: Plugin[] = [];
   for (const name of readdirSync(folder).sort()) {
-    if (!/\.(ts|js)$/.test(name) || /\.(test|d)\.ts$/.test(name)) continue;
+    if (!/\.(ts|tsx|js)$/.test(name) || /\.(test|d)\.ts$/.test(name)) continue;
     plugins.push(await loadPlugin(join(folder, name)));
   }
   return plugins;

@@ -27,14 +27,14 @@ import type { PayloadOf, ResultOf, TaskKind } from "./tasks/kind.ts";
 import type { Operation } from "./tasks/operation.ts";
 import type { Undo } from "./undo.ts";
 import type { Vault } from "./vault.ts";
-import type { Words } from "./words.ts";
+import type { WordList } from "./words.ts";
 
 export interface Plugin {
   /** Its folder, table prefix, route prefix and word prefix. */
   name: string;
   /** Names of plugins that must start before this one. */
   requires?: readonly string[];
-  words?: Words;
+  words?: WordList;
   tables?: readonly Table[];
   migrations?: readonly Migration[];
   /** A schema of settings: the settings page, its checks and the API come from it. */

@@ -8,7 +8,13 @@ export type Language = (typeof languages)[number];
 /** Values that stand in a text's `{places}`. Numbers are written with the language's digit grouping. */
 export type WordArgs = Readonly<Record<string, string | number>>;
 
-export interface Words<K extends string = string> {
+/** A list of words whose keys are not known to the type checker, as the word book keeps it. */
+export interface WordList {
+  readonly keys: readonly string[];
+  say(language: Language, key: string, args?: WordArgs): string;
+}
+
+export interface Words<K extends string = string> extends WordList {
   readonly keys: readonly K[];
   /** The text of `key` in `language`, its `{places}` filled from `args`. */
   say(language: Language, key: K, args?: WordArgs): string;
@@ -41,7 +47,7 @@ function fill(text: string, language: Language, args: WordArgs): string {
 
 /** All word lists of a running program in one place: errors and events carry a key from any of them. */
 export class WordBook {
-  private readonly lists = new Map<string, Words>();
+  private readonly lists = new Map<string, WordList>();
 
   /** Adds a list. A key that another list already has is a defect and throws. */
   add<K extends string>(words: Words<K>): void {
