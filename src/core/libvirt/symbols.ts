@@ -37,7 +37,7 @@ interface Declaration {
 
 /** libvirt.so.0: all of these or nothing. */
 export const required = {
-  virInitialize: { since: "0.0.3", returns: ["i32", "int"], args: [] },
+  virInitialize: { since: "0.1.0", returns: ["i32", "int"], args: [] },
   virGetLastError: { since: "0.1.0", returns: ["ptr", "virErrorPtr"], args: [] },
   virResetLastError: { since: "0.1.0", returns: ["void", "void"], args: [] },
   virSetErrorFunc: {
