@@ -142,4 +142,10 @@ export const timing = {
   /** `jimv check` waits for libvirtd's answer; then it counts as missing. */
   checkConnectMilliseconds: 4_000,
   checkPollMilliseconds: 50,
+  /** The whole first set-up of a guest through its agent, waiting for a lane included; then it fails and can be retried. */
+  initDeadlineMilliseconds: 900_000,
+  /** One command to a guest agent that answers; then the set-up tries again. */
+  agentCommandSeconds: 10,
+  /** Between two looks at a guest that was asked to shut down, where libvirt's event did not come. */
+  shutdownLookMilliseconds: 2_000,
 } as const;

@@ -21,7 +21,7 @@ type Run = (operation: Operation, payload: never) => Promise<unknown>;
 interface Running {
   id: string;
   fence: number;
-  weight: "light" | "heavy";
+  weight: TaskKind["weight"];
   abort: AbortController;
   begun: boolean;
   command: TaskCommand;
@@ -35,8 +35,8 @@ export interface NodeIdentity {
   features: string[];
 }
 
-/** How many copies of images run at once, and how many other tasks. */
-const lanes = { heavy: 4, light: 16 } as const;
+/** How many tasks of each weight run at once. */
+const lanes = { heavy: 4, light: 16, patient: 128 } as const satisfies Record<TaskKind["weight"], number>;
 
 export class NodeAgent {
   private readonly kinds = new Map<string, { kind: TaskKind; run: Run }>();
@@ -179,7 +179,7 @@ export class NodeAgent {
 
   /** Begins what may begin. Heavy tasks queue for their own lanes, so that a start never waits for copies. */
   private next(): void {
-    for (const weight of ["light", "heavy"] as const) {
+    for (const weight of ["light", "heavy", "patient"] as const) {
       const all = [...this.tasks.values()].filter((task) => task.weight === weight);
       let free = lanes[weight] - all.filter((task) => task.begun).length;
       for (const task of all) {

@@ -21,8 +21,11 @@ export interface TaskKind<P extends TObject = TObject, R extends TSchema = TSche
   attempts: number;
   /** Whether a person may cancel it while it runs (a queued one always can be). */
   cancellable: boolean;
-  /** Heavy ones copy data: a node runs only a few of them at once. */
-  weight: "light" | "heavy";
+  /**
+   * Heavy ones copy data: a node runs only a few of them at once. Patient ones mostly wait for a guest: many
+   * run at once, and never in the way of the others.
+   */
+  weight: "light" | "heavy" | "patient";
 }
 
 export type PayloadOf<K> = K extends TaskKind<infer P, TSchema> ? Static<P> : never;

@@ -1,0 +1,110 @@
+/** The tables of guests, their network interfaces, and domains that are not ours. */
+import {
+  bigint,
+  bool,
+  type DomainState,
+  index,
+  integer,
+  json,
+  longText,
+  type Row,
+  table,
+  text,
+  time,
+  unique,
+} from "jimv";
+import type { GuestState, Init, InitState, Observed, OsFamily } from "./states.ts";
+
+/** Arguments of a word, kept as JSON. */
+export type Args = Record<string, string | number>;
+
+export const guests = table(
+  "guests",
+  {
+    uuid: text(36).primaryKey(),
+    name: text(63).notNull(),
+    /** The name in lower case: names are unique whatever their case. */
+    nameKey: text(63).notNull(),
+    remark: longText().notNull(),
+    nodeName: text(64).notNull(),
+    templateId: text(36),
+    /** Kept for when the template is gone. */
+    templateName: text(128).notNull(),
+    icon: text(32),
+    state: text<GuestState>(16).notNull(),
+    wantedState: text<"running" | "off">(16).notNull(),
+    /** Why it failed, while `state` is `failed`. */
+    failedWord: text(96),
+    failedArgs: json<Args>(),
+    vcpus: integer().notNull(),
+    memoryMiB: integer().notNull(),
+    osFamily: text<OsFamily>(16).notNull(),
+    isWindows: bool().notNull(),
+    init: text<Init>(16).notNull(),
+    /** Whose password it is. */
+    userName: text(64).notNull(),
+    /** Sealed with the master key; null when nobody sets a password (`init` none). */
+    passwordSealed: longText(),
+    initState: text<InitState>(16).notNull(),
+    initWord: text(96),
+    initArgs: json<Args>(),
+    /** Null once the guest can't use it any more (a failed creation). */
+    vncPort: integer(),
+    vncListen: text(64).notNull(),
+    vncPasswordSealed: longText().notNull(),
+    hostname: text(63).notNull(),
+    /** The NoCloud image that the guest boots with, if there is one. */
+    seedPath: text(191),
+    /** What its node last said of its domain; null before the first word. */
+    observedState: text<Observed>(16),
+    observedIncarnation: integer().notNull(),
+    observedSequence: bigint().notNull(),
+    observedAt: time(),
+    /** Since when it runs. */
+    startedAt: time(),
+    createdAt: time().notNull(),
+  },
+  (t) => [
+    unique("guests_name", t.nameKey),
+    unique("guests_vnc", t.nodeName, t.vncPort),
+    index("guests_node", t.nodeName, t.state),
+    index("guests_template", t.templateId),
+    index("guests_created", t.createdAt),
+  ],
+);
+export type Guest = Row<typeof guests>;
+
+export const guestInterfaces = table(
+  "guests_interfaces",
+  {
+    /** Lower case, with colons. */
+    mac: text(17).primaryKey(),
+    guestUuid: text(36).notNull(),
+    position: integer().notNull(),
+    /** One of both. */
+    network: text(64),
+    bridge: text(15),
+  },
+  (t) => [index("guests_interfaces_guest", t.guestUuid)],
+);
+export type GuestInterface = Row<typeof guestInterfaces>;
+
+/** `foreign`: not made by JimV. `orphan`: made by this cluster, but no guest is known for it any more. */
+export type ForeignKind = "foreign" | "orphan";
+
+export const foreignDomains = table(
+  "guests_foreign",
+  {
+    uuid: text(36).primaryKey(),
+    nodeName: text(64).notNull(),
+    /** Foreign text: any character, shortened. */
+    name: text(191).notNull(),
+    state: text<DomainState>(16).notNull(),
+    kind: text<ForeignKind>(16).notNull(),
+    vcpus: integer().notNull(),
+    memoryMiB: integer().notNull(),
+    seenAt: time().notNull(),
+  },
+  (t) => [index("guests_foreign_node", t.nodeName)],
+);
+export type ForeignDomain = Row<typeof foreignDomains>;

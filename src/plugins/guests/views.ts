@@ -1,0 +1,248 @@
+/** What others see of guests: pages, API, console and other plugins. Made from rows here, in one place. */
+import { type Static, type Task, type TObject, type TSchema, Type } from "jimv";
+import type { Disk } from "../disks/index.ts";
+import type { Args, Guest, GuestInterface } from "./schema.ts";
+import {
+  type Action,
+  allowed,
+  type GuestState,
+  guestActions,
+  guestStates,
+  type Init,
+  type InitState,
+  type OsFamily,
+} from "./states.ts";
+
+/** A word with its arguments: each reader gets their own language. */
+export interface Said {
+  word: string;
+  args: Args;
+}
+
+/** The open task of a guest, as far as a row shows it. */
+export interface GuestTask {
+  id: string;
+  kind: string;
+  state: "queued" | "running";
+  /** Percent. */
+  progress: number;
+  /** A word key. */
+  step: string | null;
+  etaSeconds: number | null;
+  cancellable: boolean;
+}
+
+export interface GuestDiskView {
+  uuid: string;
+  name: string;
+  role: "system" | "data";
+  sizeGiB: number;
+  target: string | null;
+  state: Disk["state"];
+}
+
+/** A row of the list. */
+export interface GuestView {
+  uuid: string;
+  name: string;
+  remark: string;
+  nodeName: string;
+  templateId: string | null;
+  templateName: string;
+  icon: string | null;
+  state: GuestState;
+  /** What to show: the state, or `unknown` while the node is offline, or `queued` while its creation waits. */
+  shown: GuestState | "unknown" | "queued";
+  wantedState: "running" | "off";
+  /** Why it failed, null unless `state` is `failed`. */
+  error: Said | null;
+  vcpus: number;
+  memoryMiB: number;
+  /** Of the system disk; null once there is none (a failed creation). */
+  diskSizeGiB: number | null;
+  osFamily: OsFamily;
+  isWindows: boolean;
+  init: Init;
+  /** The first set-up through the guest agent. */
+  initState: InitState;
+  initError: Said | null;
+  userName: string;
+  hasPassword: boolean;
+  hostname: string;
+  vncPort: number | null;
+  /** What may be asked of it now. */
+  actions: readonly Action[];
+  /** Tasks under way about it, the one that changes it first. */
+  tasks: GuestTask[];
+  /** UTC milliseconds. */
+  startedAt: number | null;
+  createdAt: number;
+}
+
+/** Everything about one guest. */
+export interface GuestDetail extends GuestView {
+  disks: GuestDiskView[];
+  interfaces: { mac: string; network: string | null; bridge: string | null }[];
+  observedState: string | null;
+  observedAt: number | null;
+}
+
+/** Where a guest's screen is; for the console. */
+export interface GuestScreen {
+  uuid: string;
+  name: string;
+  nodeName: string;
+  port: number;
+  /** The address QEMU listens on at its node. */
+  listen: string;
+  password: string;
+}
+
+const literals = <const T extends readonly string[]>(values: T) =>
+  Type.Unsafe<T[number]>(Type.Union(values.map((value) => Type.Literal(value))));
+const nullable = <S extends TSchema>(schema: S) => Type.Union([schema, Type.Null()]);
+const SaidSchema = Type.Object({
+  word: Type.String(),
+  args: Type.Record(Type.String(), Type.Unknown()),
+  text: Type.String(),
+});
+
+/** The API's form of `GuestView`. */
+export const GuestSchema = Type.Object({
+  uuid: Type.String(),
+  name: Type.String(),
+  remark: Type.String(),
+  nodeName: Type.String(),
+  templateId: nullable(Type.String()),
+  templateName: Type.String(),
+  state: literals(guestStates),
+  shown: literals([...guestStates, "unknown", "queued"]),
+  wantedState: literals(["running", "off"]),
+  error: nullable(SaidSchema),
+  vcpus: Type.Integer(),
+  memoryMiB: Type.Integer(),
+  diskSizeGiB: nullable(Type.Integer()),
+  osFamily: Type.String(),
+  isWindows: Type.Boolean(),
+  init: Type.String(),
+  initState: Type.String(),
+  initError: nullable(SaidSchema),
+  userName: Type.String(),
+  hasPassword: Type.Boolean(),
+  hostname: Type.String(),
+  vncPort: nullable(Type.Integer()),
+  actions: Type.Array(literals(guestActions), { description: "What may be asked of it now" }),
+  tasks: Type.Array(
+    Type.Object({
+      id: Type.String(),
+      kind: Type.String(),
+      state: literals(["queued", "running"]),
+      progress: Type.Integer({ minimum: 0, maximum: 100 }),
+      step: nullable(Type.String()),
+      etaSeconds: nullable(Type.Integer()),
+      cancellable: Type.Boolean(),
+    }),
+  ),
+  startedAt: nullable(Type.Integer({ description: "UTC milliseconds" })),
+  createdAt: Type.Integer({ description: "UTC milliseconds" }),
+});
+
+/** The API's form of `GuestDetail`. */
+export const GuestDetailSchema = Type.Composite([
+  GuestSchema,
+  Type.Object({
+    disks: Type.Array(
+      Type.Object({
+        uuid: Type.String(),
+        name: Type.String(),
+        role: literals(["system", "data"]),
+        sizeGiB: Type.Integer(),
+        target: nullable(Type.String()),
+        state: Type.String(),
+      }),
+    ),
+    interfaces: Type.Array(
+      Type.Object({ mac: Type.String(), network: nullable(Type.String()), bridge: nullable(Type.String()) }),
+    ),
+    observedState: nullable(Type.String()),
+    observedAt: nullable(Type.Integer()),
+  }),
+]);
+
+const said = (word: string | null, args: Args | null): Said | null =>
+  word ? { word, args: args ?? {} } : null;
+
+/** A row's view. `tasks` are the open ones about this guest. */
+export function guestView(
+  guest: Guest,
+  of: {
+    tasks: readonly Task[];
+    nodeOffline: boolean;
+    systemDisk: Pick<Disk, "sizeGiB"> | null;
+    cancellable: (kind: string) => boolean;
+  },
+): GuestView {
+  const creation = of.tasks.find((task) => task.kind === "guests.create");
+  const shown = of.nodeOffline ? "unknown" : creation?.state === "queued" ? "queued" : guest.state;
+  return {
+    uuid: guest.uuid,
+    name: guest.name,
+    remark: guest.remark,
+    nodeName: guest.nodeName,
+    templateId: guest.templateId,
+    templateName: guest.templateName,
+    icon: guest.icon,
+    state: guest.state,
+    shown,
+    wantedState: guest.wantedState,
+    error: guest.state === "failed" ? said(guest.failedWord, guest.failedArgs) : null,
+    vcpus: guest.vcpus,
+    memoryMiB: guest.memoryMiB,
+    diskSizeGiB: of.systemDisk?.sizeGiB ?? null,
+    osFamily: guest.osFamily,
+    isWindows: guest.isWindows,
+    init: guest.init,
+    initState: guest.initState,
+    initError: guest.initState === "failed" ? said(guest.initWord, guest.initArgs) : null,
+    userName: guest.userName,
+    hasPassword: guest.passwordSealed !== null,
+    hostname: guest.hostname,
+    vncPort: guest.vncPort,
+    actions: allowed[guest.state],
+    tasks: [...of.tasks]
+      .sort((a, b) => Number(a.exclusiveKey !== guest.uuid) - Number(b.exclusiveKey !== guest.uuid))
+      .map((task) => ({
+        id: task.id,
+        kind: task.kind,
+        state: task.state === "running" ? "running" : "queued",
+        progress: task.progress,
+        step: task.step,
+        etaSeconds: task.etaSeconds,
+        cancellable: task.state === "queued" || of.cancellable(task.kind),
+      })),
+    startedAt: guest.startedAt,
+    createdAt: guest.createdAt,
+  };
+}
+
+export function guestDetail(
+  view: GuestView,
+  guest: Guest,
+  disks: readonly Disk[],
+  interfaces: readonly GuestInterface[],
+): GuestDetail {
+  return {
+    ...view,
+    disks: disks
+      .map(({ uuid, name, role, sizeGiB, target, state }) => ({ uuid, name, role, sizeGiB, target, state }))
+      .sort((a, b) => (a.target ?? "").localeCompare(b.target ?? "")),
+    interfaces: [...interfaces]
+      .sort((a, b) => a.position - b.position)
+      .map(({ mac, network, bridge }) => ({ mac, network, bridge })),
+    observedState: guest.observedState,
+    observedAt: guest.observedAt,
+  };
+}
+
+export type GuestBody = Static<typeof GuestSchema>;
+export type { TObject };
