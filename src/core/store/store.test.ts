@@ -64,3 +64,33 @@ test("another program's lock is waited for, and then it is unavailable", async (
   expect(await other.exited).toBe(0);
   await one.close();
 });
+
+test("SIGKILL of the program leaves whole batches, and every one that was answered", async () => {
+  const path = nextPath();
+  const contract = JSON.stringify(import.meta.resolve("../../../tests/support/store-contract.ts"));
+  const program = `
+    const { contractMigrations, guest, guests } = await import(${contract});
+    const { insert, openStore } = await import(${JSON.stringify(import.meta.resolve("./index.ts"))});
+    const store = await openStore({ kind: "sqlite", path: process.argv[1] });
+    await store.migrate(contractMigrations);
+    for (let n = 0; ; n++) {
+      const parts = Array.from({ length: 10 }, (_, part) => insert(guests, guest(n + "-" + part, { nodeName: String(n) })));
+      await store.batch(parts, { events: [{ topic: "batch", key: String(n) }] });
+      process.stdout.write(n + "\\n");
+    }
+  `;
+  const writer = Bun.spawn([process.execPath, "-e", program, path], { stdout: "pipe", stderr: "inherit" });
+  let answered = "";
+  for await (const chunk of writer.stdout.pipeThrough(new TextDecoderStream())) {
+    answered += chunk;
+    if (answered.split("\n").length > 20) writer.kill("SIGKILL");
+  }
+  await writer.exited;
+  const store = await openStore({ kind: "sqlite", path });
+  await store.migrate(contractMigrations);
+  const sizes = await store.countBy(guests, guests.nodeName);
+  expect(sizes.size).toBeGreaterThanOrEqual(answered.split("\n").length - 1);
+  expect([...sizes.values()].filter((size) => size !== 10)).toEqual([]);
+  expect(await store.lastEventSeq()).toBe(sizes.size);
+  await store.close();
+}, 20_000);
