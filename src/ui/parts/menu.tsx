@@ -22,7 +22,7 @@ export function Menu({
   children?: Child;
 }) {
   return (
-    <section class="menu" id={id} popover aria-label={label}>
+    <section class="menu" id={id} popover="auto" aria-label={label}>
       {children}
       {items?.map(({ label: text, danger, divided, ...rest }) => (
         <Button {...rest} kind={danger ? "danger" : "quiet"} class={divided ? "divided" : ""}>

@@ -45,7 +45,7 @@ export function Readiness({
 export function ReadinessRow({ item, lang }: { lang: Language; item: ReadinessItem }) {
   const look = lookOf({ kind: "check", state: item.state });
   return (
-    <li id={`check-${item.id}`} class={cx("check-row", item.state)} data-flash={item.state}>
+    <li id={`check-${item.id}`} data-flash={item.state}>
       <span class={cx("state", look.tone)}>
         <Mark name={look.mark} />
         <span class="sr">{say(lang, look.word)}</span>

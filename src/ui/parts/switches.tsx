@@ -41,7 +41,7 @@ export function ThemeSwitch({ lang, theme }: { lang: Language; theme: Theme }) {
       >
         <Icon name="theme" />
       </button>
-      <section class="menu" id="theme-menu" popover aria-label={say(lang, "frame.theme")}>
+      <section class="menu" id="theme-menu" popover="auto" aria-label={say(lang, "frame.theme")}>
         {choices.map((choice) => (
           <button
             type="button"

@@ -45,6 +45,7 @@ export function ToastRegion({ lang }: { lang: Language }) {
     <section
       id="toasts"
       class="toasts"
+      popover="manual"
       aria-live="polite"
       aria-label={say(lang, "frame.messages")}
       hx-morph-skip-children

@@ -57,7 +57,7 @@ export function TaskTray({
           {counted(lang, "frame.tasks", open)}
         </span>
       </button>
-      <section class="menu tray" id="tray" popover aria-label={say(lang, "frame.tray")}>
+      <section class="menu tray" id="tray" popover="auto" aria-label={say(lang, "frame.tray")}>
         <ul id="tray-tasks" hx-morph-skip-children>
           {tasks.map((task) => (
             <TrayItem lang={lang} task={task} />
