@@ -17,6 +17,7 @@ import { Dispatcher } from "./tasks/dispatcher.ts";
 import { handleTaskReports } from "./tasks/reports.ts";
 import { steadily } from "./turns.ts";
 import { type Undo, UndoList } from "./undo.ts";
+import { keepTidy } from "./upkeep.ts";
 import type { Vault } from "./vault.ts";
 
 /** Who leads. `epoch` is null while somebody else does. */
@@ -103,6 +104,7 @@ export class Controller {
     for (const begin of this.leading) this.whileLeading.add(begin());
     this.whileLeading.add(this.dispatcher.start());
     this.whileLeading.add(this.applier.start());
+    this.whileLeading.add(keepTidy(this.world));
   }
 
   private async startPlugin(plugin: Plugin): Promise<void> {
