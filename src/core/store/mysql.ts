@@ -207,7 +207,10 @@ export function openMysql(config: MysqlConfig): Engine {
     async close() {
       if (closed) return;
       closed = true;
-      await pool.end();
+      // A server that hangs does not answer the goodbye either; the process's end then closes the connections.
+      await deadline(pool.end(), timing.storeConnectMilliseconds, () => new Error("no goodbye")).catch(
+        () => {},
+      );
     },
   };
 }

@@ -74,7 +74,8 @@ export function openSqlite(path: string): Engine {
       return result;
     },
     async migrate(work) {
-      // A lock of the whole file, and DDL that can be rolled back: all steps together happen or don't.
+      // A lock of the whole file, and DDL that can be rolled back: all steps together happen or don't. Nothing
+      // else uses the connection meanwhile: migrations run before anything else does.
       control("BEGIN EXCLUSIVE");
       const session: MigrationSession = {
         dialect: "sqlite",
