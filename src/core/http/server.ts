@@ -100,18 +100,22 @@ class Server {
     this.access = new Access(store, clock);
     this.visitors = new Visitors(this.access, words);
     this.hub = new EventHub(store, log);
-    this.sockets = new Sockets(log);
+    const stillIn = (visitor: Visitor): Promise<boolean> => this.visitors.stillIn(visitor);
+    this.sockets = new Sockets({ clock, log, stillIn });
     this.streams = new Streams({
       hub: this.hub,
       clock,
       log,
-      stillIn: (visitor) => this.visitors.stillIn(visitor),
+      stillIn,
       reload: () => shell.reload(),
     });
     this.service = makeAccessService(
       this.access,
       () => this.tls,
-      (id) => this.streams.endFor(id),
+      (id) => {
+        this.streams.endFor(id);
+        this.sockets.endFor(id);
+      },
     );
     const logFailure = (what: string, error: unknown): void =>
       log.error(`${what} failed and is left out`, { error: errorText(error) });
@@ -270,7 +274,7 @@ class Server {
     const where = `${request.method} ${url.pathname}`;
     const refusal = refusalOf(thrown, this.uniques, this.options.log, where);
     const viewer = this.present.get(request)?.viewer ?? this.visitors.anonymous(request);
-    if (isApi(url.pathname)) return problemResponse(refusal, viewer.say, url.pathname);
+    if (isApi(url.pathname) || wantsJson(request)) return problemResponse(refusal, viewer.say, url.pathname);
     try {
       return await refusalPage(refusal, request, viewer, this.options.shell);
     } catch (error) {
@@ -281,6 +285,10 @@ class Server {
 }
 
 const isApi = (pathname: string): boolean => pathname === "/api" || pathname.startsWith("/api/");
+
+/** A page's script, which reads the reason and shows it by itself. */
+const wantsJson = (request: Request): boolean =>
+  request.headers.get("accept")?.startsWith("application/json") ?? false;
 
 /** OPTIONS asks what is allowed; anything else did what is not. */
 function notAllowed(method: string, allow: readonly string[]): Response {

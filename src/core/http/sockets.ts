@@ -2,20 +2,34 @@
  * WebSockets: a route decides whether to open, then bytes flow both ways. Bytes for a slow client wait in a
  * bounded queue; the source is asked to stop reading while `buffered()` is high, and told when to go on.
  */
+import type { Clock } from "../clock.ts";
 import { AppError, errorText } from "../errors.ts";
 import { timing } from "../timing.ts";
+import type { Undo } from "../undo.ts";
 import type { SocketHandler, SocketPeer, SocketRoute } from "./contract.ts";
 import type { Connection, RawSocket, SocketEvents } from "./engine.ts";
 import type { WebLog } from "./problem.ts";
 import { refuseForeignSites } from "./security.ts";
 import { isSignedIn, type Visitor } from "./visitor.ts";
 
-/** Normal closure, and "the server is going away". */
+/** WebSocket close codes: "the server is going away", and "against the rules". */
 const goneAway = 1001;
+const notAllowed = 1008;
+
+export interface SocketsDependencies {
+  clock: Clock;
+  log: WebLog;
+  /** Whether the visitor's session or token still lives. */
+  stillIn(visitor: Visitor): Promise<boolean>;
+}
 
 export class Sockets {
-  private readonly open = new Set<Link>();
-  constructor(private readonly log: WebLog) {}
+  /** With the id of the session or token that opened it; null where there was none. */
+  private readonly open = new Map<Link, string | null>();
+  private readonly log: WebLog;
+  constructor(private readonly needs: SocketsDependencies) {
+    this.log = needs.log;
+  }
 
   /** Undefined once the request has become a WebSocket. @throws AppError when the route refuses it */
   async upgrade(
@@ -31,14 +45,23 @@ export class Sockets {
     const { subprotocol } = route;
     if (subprotocol !== null && !offered.includes(subprotocol))
       throw new AppError("malformed", "http.subprotocol", { subprotocol });
-    const link = new Link(this.log, () => this.open.delete(link));
+    const watch = this.watch(visitor, () => link.close(notAllowed, "signed out"));
+    const link = new Link(this.log, () => {
+      watch();
+      this.open.delete(link);
+    });
     const call = {
       url: new URL(request.url),
       viewer: isSignedIn(visitor.viewer) ? visitor.viewer : null,
       address: connection.address,
     };
-    link.handler = await route.open(call, link);
-    this.open.add(link);
+    try {
+      link.handler = await route.open(call, link);
+    } catch (error) {
+      link.finish();
+      throw error;
+    }
+    this.open.set(link, visitor.by.kind === "nothing" ? null : visitor.by.id);
     const headers: Record<string, string> =
       subprotocol === null ? {} : { "sec-websocket-protocol": subprotocol };
     if (!connection.upgrade(link, headers)) {
@@ -49,8 +72,25 @@ export class Sockets {
     return undefined;
   }
 
+  /** Closes those of a session or token that was ended. */
+  endFor(id: string): void {
+    for (const [link, by] of [...this.open]) if (by === id) link.close(notAllowed, "signed out");
+  }
+
   stop(): void {
-    for (const link of [...this.open]) link.close(goneAway, "stopping");
+    for (const link of [...this.open.keys()]) link.close(goneAway, "stopping");
+  }
+
+  /** Looks from time to time whether a session ran out or was ended on another controller. */
+  private watch(visitor: Visitor, end: () => void): Undo {
+    if (visitor.by.kind === "nothing") return () => undefined;
+    return this.needs.clock.every(timing.sessionTouchMilliseconds, () => {
+      this.needs.stillIn(visitor).then(
+        (stillIn) => stillIn || end(),
+        (error: unknown) =>
+          this.log.error("checking a WebSocket's session failed; it goes on", { error: errorText(error) }),
+      );
+    });
   }
 }
 

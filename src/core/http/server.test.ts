@@ -1,0 +1,489 @@
+/** The door: lookup, roles, CSRF, problem documents, pages, and that hostile input is answered by a clear 4xx. */
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { Type } from "@sinclair/typebox";
+import { AppError, fieldError } from "../errors.ts";
+import { StoreUniqueError } from "../store/index.ts";
+import { defineWords } from "../words.ts";
+import { listQuery, pageOf, sortOf } from "./list.ts";
+import { type Client, type Lab, makeLab, requestOf } from "./testing/lab.ts";
+
+let lab: Lab;
+beforeEach(async () => {
+  lab = await makeLab();
+  const { web } = lab;
+  web.api({
+    method: "GET",
+    path: "/things",
+    summary: "List things",
+    tag: "Things",
+    role: "reader",
+    query: listQuery({
+      sort: ["name", "createdAt"],
+      filters: { state: Type.Union([Type.Literal("on"), Type.Literal("off")]) },
+    }),
+    answer: { status: 200 },
+    handle: ({ query }) => ({
+      body: { ...pageOf([], 0, query), sort: sortOf(query.sort, "-name"), state: query.state },
+    }),
+  });
+  web.api({
+    method: "POST",
+    path: "/things",
+    summary: "Make a thing",
+    tag: "Things",
+    role: "operator",
+    body: Type.Object({
+      name: Type.String({ minLength: 1, maxLength: 20 }),
+      count: Type.Optional(Type.Integer({ minimum: 1 })),
+      disks: Type.Optional(Type.Array(Type.Object({ sizeGiB: Type.Integer({ minimum: 1, maximum: 100 }) }))),
+    }),
+    answer: { status: 201 },
+    handle: ({ body, viewer }) => ({ body: { name: body.name, by: viewer.actor } }),
+  });
+  web.api({
+    method: "GET",
+    path: "/things/{id}",
+    summary: "One thing",
+    tag: "Things",
+    role: "reader",
+    params: Type.Object({ id: Type.String({ pattern: "^[a-z0-9-]{1,36}$" }) }),
+    answer: { status: 200 },
+    handle({ params }) {
+      if (params.id === "broken") throw new Error("secret detail of the inside");
+      if (params.id === "taken") throw new StoreUniqueError("things_name", "things", 0);
+      if (params.id === "taken-elsewhere") throw new StoreUniqueError("others_name", "others", 0);
+      return { body: params };
+    },
+  });
+  web.page({
+    method: "GET",
+    path: "/things/{id}",
+    role: "reader",
+    handle: ({ params, partial }) =>
+      partial
+        ? { fragment: "<p>part</p>" }
+        : { page: `<p>${Bun.escapeHTML(params["id"] ?? "")}</p>`, title: "Thing", views: ["thing:7"] },
+  });
+  web.page({
+    method: "POST",
+    path: "/things/{id}",
+    role: "operator",
+    handle: ({ form }) => (form["fail"] ? failing() : { redirect: `/things/${Object.keys(form).join("-")}` }),
+  });
+});
+afterEach(() => lab.stop());
+
+const failing = (): never => {
+  throw new AppError("conflict", "http.needsRole", { role: "x" });
+};
+const problem = async (response: Response) =>
+  (await response.json()) as Record<string, unknown> & { errors?: Record<string, string>[] };
+const anonymous: Client = { ask: (path, ask = {}) => lab.web.handle(requestOf(path, ask)) };
+
+describe("API", () => {
+  test("answers JSON to a token, with defaults and coerced queries", async () => {
+    const reader = await lab.token("reader");
+    const response = await reader.ask("/api/v1/things?page=2&sort=-createdAt&state=on");
+    expect(response.status).toBe(200);
+    expect(await response.json()).toEqual({
+      items: [],
+      page: 2,
+      pageSize: 50,
+      total: 0,
+      sort: { field: "createdAt", descending: true },
+      state: "on",
+    });
+  });
+
+  test("asks for a sign-in, and for the role", async () => {
+    const nobody = await anonymous.ask("/api/v1/things");
+    expect(nobody.status).toBe(401);
+    expect(nobody.headers.get("www-authenticate")).toContain("Bearer");
+    expect(nobody.headers.get("content-type")).toBe("application/problem+json");
+    const reader = await lab.token("reader");
+    const refused = await reader.ask("/api/v1/things", { json: { name: "x" } });
+    expect(refused.status).toBe(403);
+    expect((await problem(refused))["code"]).toBe("http.needsRole");
+    const administrator = await lab.token("administrator");
+    expect((await administrator.ask("/api/v1/things", { json: { name: "x" } })).status).toBe(201);
+  });
+
+  test("a bad token is refused even where nobody is asked", async () => {
+    const response = await anonymous.ask("/api/v1/things", {
+      headers: { authorization: "Bearer jimv_nonsense" },
+    });
+    expect([response.status, (await problem(response))["code"]]).toEqual([401, "http.badToken"]);
+  });
+
+  test("a problem document has every member, in the client's language", async () => {
+    const operator = await lab.token("operator");
+    const response = await operator.ask("/api/v1/things", {
+      json: { name: "", disks: [{ sizeGiB: 5000 }], odd: 1 },
+      headers: { "accept-language": "zh-CN,zh;q=0.9" },
+    });
+    expect(response.status).toBe(422);
+    const body = await problem(response);
+    expect(body).toMatchObject({
+      type: "/problems/invalid",
+      title: "部分输入有误",
+      status: 422,
+      instance: "/api/v1/things",
+      code: "http.invalid",
+    });
+    expect(body.errors?.map(({ path, word }) => `${path} ${word}`).sort()).toEqual([
+      "disks.0.sizeGiB field.max",
+      "name field.required",
+      "odd field.unknown",
+    ]);
+    expect(body.errors?.find((error) => error["path"] === "disks.0.sizeGiB")?.["detail"]).toBe(
+      "不大于 100。",
+    );
+  });
+
+  test("an unforeseen error shows only its id, and the log has the rest", async () => {
+    const reader = await lab.token("reader");
+    const response = await reader.ask("/api/v1/things/broken");
+    const body = await problem(response);
+    expect(response.status).toBe(500);
+    expect(JSON.stringify(body)).not.toContain("secret detail");
+    expect(lab.errors.join()).toContain("secret detail");
+    expect(lab.errors.join()).toContain(String(body["id"]));
+  });
+
+  test("a violated unique index is what its owner says it is", async () => {
+    const reader = await lab.token("reader");
+    const undo = lab.web.uniqueIs("things_name", () => fieldError("name", "field.required", {}, "conflict"));
+    const response = await reader.ask("/api/v1/things/taken");
+    expect(response.status).toBe(409);
+    expect((await problem(response)).errors?.[0]?.["path"]).toBe("name");
+    expect((await reader.ask("/api/v1/things/taken-elsewhere")).status).toBe(500);
+    undo();
+    expect((await reader.ask("/api/v1/things/taken")).status).toBe(500);
+  });
+
+  test("a route that was taken back is gone, and an address has one owner", async () => {
+    const route = {
+      method: "GET",
+      path: "/once",
+      summary: "",
+      tag: "",
+      role: "anyone",
+      answer: { status: 204 },
+      handle: () => ({}),
+    } as const;
+    const undo = lab.web.api(route);
+    expect(() => lab.web.api(route)).toThrow("twice");
+    expect((await anonymous.ask("/api/v1/once")).status).toBe(204);
+    undo();
+    undo();
+    expect((await anonymous.ask("/api/v1/once")).status).toBe(404);
+  });
+
+  test("HEAD, OPTIONS and unknown methods", async () => {
+    const reader = await lab.token("reader");
+    const head = await reader.ask("/api/v1/things", { method: "HEAD" });
+    expect([head.status, await head.text()]).toEqual([200, ""]);
+    const options = await anonymous.ask("/api/v1/things", { method: "OPTIONS" });
+    expect([options.status, options.headers.get("allow")]).toEqual([204, "GET, POST, HEAD, OPTIONS"]);
+    expect(options.headers.get("access-control-allow-origin")).toBeNull();
+    const wrong = await reader.ask("/api/v1/things", { method: "PUT", json: {} });
+    expect([wrong.status, wrong.headers.get("allow")]).toEqual([405, "GET, POST, HEAD, OPTIONS"]);
+    expect((await reader.ask("/api/v1/nothing")).status).toBe(404);
+  });
+
+  test("every answer says what may run and what may be stored", async () => {
+    for (const path of ["/api/v1/things", "/things/1", "/nothing", "/assets/app.js"]) {
+      const { headers } = await anonymous.ask(path);
+      expect(headers.get("content-security-policy")).toContain("default-src 'none'");
+      expect(headers.get("content-security-policy")).not.toContain("unsafe");
+      expect(headers.get("x-content-type-options")).toBe("nosniff");
+      expect(headers.get("cache-control")).toBe("no-store");
+    }
+  });
+});
+
+describe("hostile input is refused by name", () => {
+  const body = (text: string | Uint8Array<ArrayBuffer>, type = "application/json") => ({
+    body: text,
+    headers: { "content-type": type },
+  });
+  const deep = `{"name":${"[".repeat(5000)}${"]".repeat(5000)}}`;
+  test.each<[string, string, Parameters<Client["ask"]>[1], number, string]>([
+    ["sorting by SQL", "/api/v1/things?sort=name;drop%20table%20users", {}, 422, "sort field.choice"],
+    ["sorting by another column", "/api/v1/things?sort=passwordHash", {}, 422, "sort field.choice"],
+    ["a query nobody knows", "/api/v1/things?page=1&where=1%3D1", {}, 422, "where field.unknown"],
+    ["a query of the prototype", "/api/v1/things?__proto__=1", {}, 422, "__proto__ field.unknown"],
+    ["a query given twice", "/api/v1/things?page=1&page=2", {}, 422, "page field.repeated"],
+    ["page 0", "/api/v1/things?page=0", {}, 422, "page field.min"],
+    ["a page that is a word", "/api/v1/things?page=one", {}, 422, "page field.integer"],
+    ["a huge page", "/api/v1/things?page=99999999999999999999", {}, 422, "page field.max"],
+    ["a page in scientific notation", "/api/v1/things?page=1e3", {}, 422, "page field.integer"],
+    ["a filter with a quote", "/api/v1/things?state=on'%20or%20'1'='1", {}, 422, "state field.choice"],
+    ["half a character in q", "/api/v1/things?q=%00", {}, 422, "q field.characters"],
+    ["a path that climbs", "/api/v1/things/..%2f..%2fetc%2fpasswd", {}, 422, "id field.pattern"],
+    ["a path of XML", "/api/v1/things/%3Cdomain%3E", {}, 422, "id field.pattern"],
+    ["a path with a 4-byte character", "/api/v1/things/%F0%9F%92%A9", {}, 422, "id field.pattern"],
+    ["a path that isn't UTF-8", "/api/v1/things/%FF", {}, 400, "http.badAddress"],
+    ["a broken percent sign", "/api/v1/things/%zz", {}, 400, "http.badAddress"],
+    ["no JSON", "/api/v1/things", body("{name: x}"), 400, "http.badJson"],
+    ["JSON that ends early", "/api/v1/things", body('{"name":'), 400, "http.badJson"],
+    ["deep JSON", "/api/v1/things", body(deep), 400, "http.jsonTooDeep"],
+    [
+      "bytes that are no UTF-8",
+      "/api/v1/things",
+      body(Buffer.from('{"name":"\xff"}', "latin1")),
+      400,
+      "http.notUtf8",
+    ],
+    ["half a character in JSON", "/api/v1/things", body('{"name":"\\ud800"}'), 422, "name field.characters"],
+    ["NUL in a name", "/api/v1/things", body('{"name":"a\\u0000b"}'), 422, "name field.characters"],
+    ["a form instead of JSON", "/api/v1/things", { form: { name: "x" } }, 415, "http.wantsJson"],
+    ["text", "/api/v1/things", body("{}", "text/plain"), 415, "http.wantsJson"],
+    ["no body", "/api/v1/things", { method: "POST" }, 422, "name field.required"],
+    ["an array", "/api/v1/things", { json: [] }, 422, " field.type"],
+    ["null", "/api/v1/things", { json: null }, 422, " field.type"],
+    ["an unknown field", "/api/v1/things", { json: { name: "x", admin: true } }, 422, "admin field.unknown"],
+    [
+      "the prototype",
+      "/api/v1/things",
+      body('{"name":"x","__proto__":{"a":1}}'),
+      422,
+      "__proto__ field.unknown",
+    ],
+    ["a name that is a number", "/api/v1/things", { json: { name: 7 } }, 422, "name field.type"],
+    ["a long name", "/api/v1/things", { json: { name: "n".repeat(21) } }, 422, "name field.tooLong"],
+    ["a count beyond integers", "/api/v1/things", body('{"name":"x","count":1e308}'), 422, "count field.max"],
+    ["an infinite count", "/api/v1/things", body('{"name":"x","count":1e999}'), 422, "count field.integer"],
+    ["a count of NaN", "/api/v1/things", body('{"name":"x","count":NaN}'), 400, "http.badJson"],
+    ["a fraction", "/api/v1/things", { json: { name: "x", count: 1.5 } }, 422, "count field.integer"],
+    ["a count as text", "/api/v1/things", { json: { name: "x", count: "1" } }, 422, "count field.integer"],
+    ["2 MiB", "/api/v1/things", body(`{"name":"${"x".repeat(2 << 20)}"}`), 413, "http.tooLarge"],
+  ])("%s", async (_, path, ask, status, expected) => {
+    const operator = await lab.token("operator");
+    const response = await operator.ask(path, ask);
+    const answer = await problem(response);
+    expect(response.status).toBe(status);
+    if (status === 422)
+      expect(answer.errors?.map((error) => `${error["path"]} ${error["word"]}`)).toContain(expected);
+    else expect(answer["code"]).toBe(expected);
+    expect(lab.errors).toEqual([]);
+  });
+
+  test.each(["a'b\"c", "<script>alert(1)</script>", "line\nbreak", "💾 🐼", "</domain><x/>"])(
+    "a name of %j is kept as it is",
+    async (name) => {
+      const operator = await lab.token("operator");
+      const response = await operator.ask("/api/v1/things", { json: { name: name.slice(0, 20) } });
+      expect((await response.json()) as unknown).toMatchObject({ name: name.slice(0, 20) });
+    },
+  );
+
+  test("a body that only claims to be small is cut at the limit", async () => {
+    const operator = await lab.token("operator");
+    const response = await operator.ask("/api/v1/things", {
+      body: "x".repeat(2 << 20),
+      headers: { "content-type": "application/json", "content-length": "10" },
+    });
+    expect(response.status).toBe(413);
+  });
+});
+
+describe("CSRF", () => {
+  const make = { json: { name: "x" } };
+
+  test("a session needs its own token, in header or form", async () => {
+    const one = await lab.session();
+    const other = await lab.session();
+    const missing = await one.ask("/api/v1/things", make);
+    expect([missing.status, (await problem(missing))["code"]]).toEqual([403, "http.needsCsrf"]);
+    for (const csrf of [other.csrf, "", "x".repeat(86), `${one.csrf}a`.slice(1)])
+      expect((await one.ask("/api/v1/things", { ...make, headers: { "x-csrf-token": csrf } })).status).toBe(
+        403,
+      );
+    const ok = await one.ask("/api/v1/things", { ...make, headers: { "x-csrf-token": one.csrf } });
+    expect(ok.status).toBe(201);
+    expect((await one.ask("/things/1", { form: { a: "1" } })).status).toBe(403);
+    const posted = await one.ask("/things/1", { form: { a: "1", _csrf: one.csrf } });
+    expect([posted.status, posted.headers.get("location")]).toEqual([303, "/things/a"]);
+  });
+
+  test("requests of other sites are refused, whatever they carry", async () => {
+    const one = await lab.session();
+    const headers = { "x-csrf-token": one.csrf };
+    for (const foreign of [
+      { "sec-fetch-site": "cross-site" },
+      { "sec-fetch-site": "same-site" },
+      { origin: "https://evil.example" },
+      { origin: "null" },
+    ] as Record<string, string>[]) {
+      const response = await one.ask("/api/v1/things", { ...make, headers: { ...headers, ...foreign } });
+      expect([response.status, (await problem(response))["code"]]).toEqual([403, "http.foreignSite"]);
+      const signIn = await anonymous.ask("/api/v1/sessions", {
+        json: { name: "a", password: "b" },
+        headers: foreign,
+      });
+      expect(signIn.status).toBe(403);
+    }
+    const own = { ...headers, origin: "http://localhost", "sec-fetch-site": "same-origin" };
+    expect((await one.ask("/api/v1/things", { ...make, headers: own })).status).toBe(201);
+  });
+});
+
+describe("pages", () => {
+  test("stand in the frame, with navigation by role and the stream's address", async () => {
+    lab.web.nav({ group: "top", order: 2, href: "/two", icon: "x", word: "x", role: "reader" });
+    lab.web.nav({
+      group: "top",
+      order: 1,
+      href: "/one",
+      icon: "x",
+      word: "x",
+      role: "reader",
+      count: async () => ({ text: "5" }),
+    });
+    lab.web.nav({ group: "top", order: 0, href: "/hidden", icon: "x", word: "x", role: "administrator" });
+    const reader = await lab.session("reader");
+    const response = await reader.ask("/things/%3Cb%3E");
+    const text = await response.text();
+    expect(response.headers.get("content-type")).toBe("text/html; charset=utf-8");
+    expect(text).toStartWith("<!doctype html>");
+    expect(text).toContain("<nav>/one=5 /two=</nav>");
+    expect(text).toContain("/events?after=0&amp;view=thing%3A7");
+    expect(text).toContain("&lt;b&gt;");
+    expect(await (await reader.ask("/things/1", { headers: { "hx-request": "true" } })).text()).toBe(
+      "<p>part</p>",
+    );
+  });
+
+  test("are compressed where the browser takes it", async () => {
+    const reader = await lab.session("reader");
+    lab.web.page({
+      method: "GET",
+      path: "/long",
+      role: "reader",
+      handle: () => ({ page: "x".repeat(9000), title: "" }),
+    });
+    const response = await reader.ask("/long", { headers: { "accept-encoding": "br, gzip" } });
+    expect(response.headers.get("content-encoding")).toBe("gzip");
+    expect(Buffer.from(Bun.gunzipSync(await response.bytes())).toString()).toContain("x".repeat(9000));
+  });
+
+  test("lead to the sign-in and back, by htmx's own header where htmx asked", async () => {
+    const plain = await anonymous.ask("/things/1?a=b");
+    expect([plain.status, plain.headers.get("location")]).toEqual([
+      303,
+      "/sign-in?next=%2Fthings%2F1%3Fa%3Db",
+    ]);
+    const part = await anonymous.ask("/things/1", {
+      headers: { "hx-request": "true", "hx-current-url": "http://localhost/guests?page=2" },
+    });
+    expect([part.status, part.headers.get("hx-redirect")]).toEqual([
+      401,
+      "/sign-in?next=%2Fguests%3Fpage%3D2",
+    ]);
+    expect((await anonymous.ask("/things/1", { form: { a: "1" } })).status).toBe(401);
+  });
+
+  test("lead to the set-up until it is done", async () => {
+    const fresh = await makeLab({ setUp: false });
+    const response = await fresh.web.handle(requestOf("/", {}));
+    expect(response.headers.get("location")).toBe("/set-up");
+    await fresh.stop();
+  });
+
+  test("the first page is the first entry of the navigation", async () => {
+    lab.web.nav({ group: "top", order: 1, href: "/things/1", icon: "x", word: "x", role: "reader" });
+    const reader = await lab.session("reader");
+    expect((await reader.ask("/")).headers.get("location")).toBe("/things/1");
+    expect((await anonymous.ask("/")).headers.get("location")).toBe("/sign-in");
+  });
+
+  test("refusals are pages, and fragments for htmx", async () => {
+    const one = await lab.session();
+    const missing = await one.ask("/nothing<script>");
+    expect([missing.status, missing.headers.get("content-type")]).toEqual([404, "text/html; charset=utf-8"]);
+    expect(await missing.text()).toContain("<h1>404</h1>");
+    const ask = { form: { fail: "1", _csrf: one.csrf }, headers: { "hx-request": "true" } };
+    const refused = await one.ask("/things/1", ask);
+    expect([refused.status, (await refused.text()).slice(0, 19)]).toEqual([409, '<div class="toast">']);
+    expect((await one.ask("/things/1", { method: "DELETE" })).headers.get("allow")).toBe(
+      "GET, POST, HEAD, OPTIONS",
+    );
+  });
+});
+
+describe("small pages of the core", () => {
+  const words = defineWords({ en: { "test.odd": "Not this one." }, "zh-CN": { "test.odd": "不能用这个。" } });
+
+  test("a field is checked on leaving it, by the same schema and the form's own check", async () => {
+    lab.words.add(words);
+    lab.web.form({
+      name: "thing",
+      role: "operator",
+      schema: Type.Object({ name: Type.String({ minLength: 2 }), size: Type.Integer({ minimum: 1 }) }),
+      check: async (value, field) =>
+        field === "name" && value.name === "odd" ? fieldError("name", "test.odd") : null,
+    });
+    const one = await lab.session();
+    const check = async (form: Record<string, string>) => {
+      const response = await one.ask("/check/thing", { form, headers: { "hx-request": "true" } });
+      return response.text();
+    };
+    expect(await check({ field: "name", name: "a", size: "" })).toBe("<span>At least 2 characters.</span>");
+    expect(await check({ field: "name", name: "ab", size: "" })).toBe("");
+    expect(await check({ field: "name", name: "odd", size: "x" })).toBe("<span>Not this one.</span>");
+    expect(await check({ field: "size", name: "odd", size: "x" })).toBe("<span>A whole number.</span>");
+    expect((await anonymous.ask("/check/thing", { form: { field: "name" } })).status).toBe(401);
+    expect((await one.ask("/check/other", { form: { field: "name" } })).status).toBe(404);
+  });
+
+  test("the palette asks all searches, and one that fails is left out", async () => {
+    lab.web.search(async () => Promise.reject(new Error("away")));
+    lab.web.search(async (query) => [{ href: "/x", icon: "i", label: `<${query}>`, hint: "" }]);
+    const one = await lab.session("reader");
+    expect(await (await one.ask("/search?q=a%22b")).text()).toBe('<a href="/x">&lt;a&quot;b&gt;</a>');
+    expect(lab.errors).toHaveLength(1);
+  });
+
+  test("a language is remembered, and only local addresses are led to", async () => {
+    const one = await lab.session();
+    for (const [next, location] of [
+      ["/guests?page=2", "/guests?page=2"],
+      ["//evil.example", "/"],
+      ["/\\evil.example", "/"],
+      ["/\t/evil.example", "/"],
+      ["https://evil.example", "/"],
+      ["javascript:alert(1)", "/"],
+    ]) {
+      const response = await one.ask("/language", { form: { language: "zh-CN", next: next ?? "" } });
+      expect([response.status, response.headers.get("location")]).toEqual([303, location ?? ""]);
+      expect(response.headers.get("set-cookie")).toContain("jimv-language=zh-CN");
+    }
+    const current = await one.ask("/nothing");
+    expect(await current.text()).toContain("该地址不存在");
+  });
+
+  test("the API describes itself, for programs and for people", async () => {
+    const document = (await (await anonymous.ask("/api/openapi.json")).json()) as {
+      openapi: string;
+      paths: Record<
+        string,
+        Record<string, { parameters: { name: string }[]; responses: Record<string, unknown> }>
+      >;
+    };
+    expect(document.openapi).toBe("3.1.0");
+    const list = document.paths["/api/v1/things"]?.["get"];
+    expect(list?.parameters.map((parameter) => parameter.name)).toEqual([
+      "page",
+      "pageSize",
+      "q",
+      "sort",
+      "state",
+    ]);
+    expect(Object.keys(list?.responses ?? {})).toContain("422");
+    expect(JSON.stringify(document)).not.toContain("x-jimv");
+    const page = await (await anonymous.ask("/api/docs?q=make")).text();
+    expect(page).toContain("Make a thing");
+    expect(page).not.toContain("List things");
+  });
+});
