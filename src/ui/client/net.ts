@@ -63,7 +63,8 @@ export function csrf(): string {
 export function post(url: string, body?: BodyInit): Promise<Response> {
   return fetch(url, {
     method: "POST",
-    headers: { "X-CSRF-Token": csrf() },
+    // Refusals then come as problem documents, whose sentence the caller shows.
+    headers: { "X-CSRF-Token": csrf(), Accept: "application/json, text/html;q=0.5" },
     ...(body === undefined ? {} : { body }),
   });
 }

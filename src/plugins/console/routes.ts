@@ -1,0 +1,89 @@
+/** The console's addresses: its page, its tickets (for the page and for programs), and its socket. */
+import { AppError, type ControllerContext, roles, type SocketPeer, Type, type Viewer } from "jimv";
+import { consolePage } from "./pages.tsx";
+import { type ConsoleService, hasScreen, socketPath } from "./service.ts";
+import { openTunnel } from "./tunnel.ts";
+
+const Uuid = Type.String({ minLength: 36, maxLength: 36, pattern: "^[0-9a-f-]{36}$" });
+
+export function consoleRoutes(context: ControllerContext, service: ConsoleService): void {
+  const { web } = context;
+  web.page({
+    method: "GET",
+    path: "/guests/{uuid}/console",
+    role: "operator",
+    handle: async ({ params, viewer }) => {
+      const guest = await service.guest(params.uuid ?? "");
+      return { page: consolePage(guest, viewer), title: guest.name, frame: "bare" };
+    },
+  });
+  web.page({
+    method: "POST",
+    path: "/guests/{uuid}/console/ticket",
+    role: "operator",
+    handle: async ({ params, viewer }) =>
+      Response.json(await service.issue(params.uuid ?? "", viewer.actor), {
+        headers: { "cache-control": "no-store" },
+      }),
+  });
+  web.api({
+    method: "POST",
+    path: "/guests/{uuid}/console-tickets",
+    summary: "Get a ticket for a guest's screen",
+    description:
+      "The ticket is good for one WebSocket at `socketUrl?ticket=…` (subprotocol `binary`, RFB inside) within 30 seconds, by the same user or token.",
+    tag: "Guests",
+    role: "operator",
+    params: Type.Object({ uuid: Uuid }),
+    answer: {
+      status: 201,
+      schema: Type.Object({
+        ticket: Type.String(),
+        password: Type.String({ description: "What the VNC server asks for" }),
+        socketUrl: Type.String(),
+        expiresAt: Type.Integer({ description: "UTC milliseconds" }),
+      }),
+    },
+    handle: async ({ params, viewer }) => ({
+      status: 201,
+      body: await service.issue(params.uuid, viewer.actor),
+      headers: { "cache-control": "no-store" },
+    }),
+  });
+  web.socket({
+    path: socketPath,
+    subprotocol: "binary",
+    open: ({ url, viewer }, peer) => openConsole(context, service, url, viewer, peer),
+  });
+}
+
+/** From a ticket to a screen. Ends when the guest's does, or when the guest moved. */
+async function openConsole(
+  context: Pick<ControllerContext, "store" | "clock">,
+  service: ConsoleService,
+  url: URL,
+  viewer: Viewer | null,
+  peer: SocketPeer,
+) {
+  if (!viewer) throw new AppError("unauthenticated", "http.signIn");
+  if (roles.indexOf(viewer.role) < roles.indexOf("operator"))
+    throw new AppError("forbidden", "http.needsRole", { role: "operator" });
+  const { guest, address } = await service.redeem(url.searchParams.get("ticket") ?? "", viewer.actor);
+  const tunnel = await openTunnel(address, peer, context.clock);
+  const forget = context.store.onEvents((events) => {
+    if (events.some((event) => event.topic === "guest" && event.key === guest.uuid)) void look();
+  });
+  const look = async (): Promise<void> => {
+    const now = await service.guest(guest.uuid).catch(() => null);
+    const same = now && hasScreen(now) && now.nodeName === guest.nodeName && now.vncPort === guest.vncPort;
+    if (!same) tunnel.end("the guest stopped");
+  };
+  return {
+    message: tunnel.message,
+    drain: tunnel.drain,
+    closed() {
+      forget();
+      tunnel.closed();
+    },
+  };
+}
