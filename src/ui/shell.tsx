@@ -33,8 +33,10 @@ export function makeShell(options: ShellOptions): Shell {
       };
       const inside = raw(await html(input.page));
       const document =
-        input.frame === "plain" ? (
-          <PlainFrame {...shared}>{inside}</PlainFrame>
+        input.frame !== "full" ? (
+          <PlainFrame {...shared} narrow={input.frame === "narrow"}>
+            {inside}
+          </PlainFrame>
         ) : (
           <Frame
             {...shared}

@@ -101,8 +101,8 @@ export type PageAnswer =
       crumbs?: { href: string; label: string }[];
       /** Live views this page holds (see `LiveView`), as `name` or `name:key`. */
       views?: string[];
-      /** `plain`: outside the frame (set-up, sign-in); `bare`: `page` is the whole document. */
-      frame?: "full" | "plain" | "bare";
+      /** `plain`: outside the frame (set-up); `narrow`: so, too, with one small form; `bare`: `page` is the whole document. */
+      frame?: "full" | "plain" | "narrow" | "bare";
       status?: number;
       headers?: Record<string, string>;
     }
@@ -198,7 +198,7 @@ export interface Shell {
      * `after` is where the event log stood before the page was made, so that nothing in between is missed.
      */
     stream: string | null;
-    frame: "full" | "plain";
+    frame: "full" | "plain" | "narrow";
     viewer: Viewer;
     path: string;
     nav: (Omit<NavEntry, "count"> & { figure: { text: string; alarm?: "warn" | "bad" } | null })[];
