@@ -69,7 +69,7 @@ export { Segments, type Tab, Tabs } from "./parts/tabs.tsx";
 export { Time } from "./parts/time.tsx";
 export { Toast, type ToastProps } from "./parts/toast.tsx";
 export { TaskTray, TrayItem, type TrayTask, trayChange, trayRemove } from "./parts/tray.tsx";
-export { languageCookie, languageOfRequest, type Theme, themeCookie, themeOfRequest } from "./preferences.ts";
+export type { Theme } from "./preferences.ts";
 export { makeShell, type ShellOptions } from "./shell.tsx";
 export { type Kind, type Look, lookOf, looks, type StateOf, type Tone } from "./states.ts";
 export { counted, say, type UiWord, uiWords } from "./words.ts";

@@ -1,4 +1,5 @@
 /** The browser's side of every page, after htmx. Each part finds its own elements; none depends on a page. */
+import { languageCookie, themeCookie } from "../preferences.ts";
 import { relativeTime } from "../relative.ts";
 import { startFields } from "./fields.ts";
 import { startFloat, toast } from "./float.ts";
@@ -45,14 +46,14 @@ document.addEventListener("htmx:response:error", ({ detail: { ctx } }) => {
 
 onClick("[data-theme-choice]", (button) => {
   const choice = button.dataset.themeChoice ?? "auto";
-  keep("jimv-theme", choice);
+  keep(themeCookie, choice);
   if (choice === "auto") delete document.documentElement.dataset.theme;
   else document.documentElement.dataset.theme = choice;
   for (const other of all("[data-theme-choice]"))
     other.setAttribute("aria-pressed", String(other === button));
 });
 onClick("[data-language]", (button) => {
-  keep("jimv-language", button.dataset.language ?? "en");
+  keep(languageCookie, button.dataset.language ?? "en");
   location.reload();
 });
 

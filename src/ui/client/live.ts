@@ -31,11 +31,13 @@ export function startLive(): void {
 
 async function run(): Promise<void> {
   for (;;) {
+    const began = performance.now();
     const end = await connect().catch(() => "lost");
     if (end === "stop") return;
-    if (end === "ended") tries = 0;
-    // A stream that the server ended in good order is opened again at once and unnoticed.
-    else show("lost", word("lost"));
+    // A stream that lived is opened again at once; one that ends at its start must not be hammered.
+    if (performance.now() - began > longestPauseMs) tries = 0;
+    // The server ends streams in good order now and then: nobody needs to notice.
+    if (end !== "ended") show("lost", word("lost"));
     const pause = Math.min(longestPauseMs, 250 * 2 ** tries++) * (0.8 + Math.random() * 0.2);
     await new Promise<void>((resolve) => {
       wake = resolve;
@@ -70,7 +72,6 @@ async function connect(): Promise<"ended" | "lost" | "stop"> {
       !response.headers.get("content-type")?.startsWith("text/event-stream")
     )
       return "lost";
-    tries = 0;
     show("live", word("live", { n: Math.max(1, Math.round(performance.now() - asked)) }));
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
     let rest = "";
