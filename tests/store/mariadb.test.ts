@@ -17,6 +17,7 @@ import { forbiddenIn } from "../support/forbidden-sql.ts";
 import { startMariadb, type TestMariadb } from "../support/mariadb.ts";
 import { migrationContract, migrationSources } from "../support/migration-contract.ts";
 import { describeMariadb, tablesMatchMigrations } from "../support/schema.ts";
+import { storeContract } from "../support/store-contract.ts";
 import {
   contractMigrations,
   contractTables,
@@ -24,8 +25,7 @@ import {
   guest,
   guests,
   leaves,
-  storeContract,
-} from "../support/store-contract.ts";
+} from "../support/store-fixtures.ts";
 
 let server: TestMariadb;
 beforeAll(async () => {

@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import type { Engine, MigrationSession } from "../../src/core/store/engine.ts";
 import { type MigrationSource, openStore, type StoreConfig } from "../../src/core/store/index.ts";
 import { runMigrations } from "../../src/core/store/migrations.ts";
-import { failure } from "./store-contract.ts";
+import { failure } from "./store-fixtures.ts";
 
 /** A migration that makes tables, changes one, and changes rows: each step must happen exactly once. */
 const steps = {

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { forbiddenIn } from "../../../tests/support/forbidden-sql.ts";
 import { type MigrationPlace, migrationContract } from "../../../tests/support/migration-contract.ts";
 import { describeSqlite, tablesMatchMigrations } from "../../../tests/support/schema.ts";
-import { contractMigrations, contractTables } from "../../../tests/support/store-contract.ts";
+import { contractMigrations, contractTables } from "../../../tests/support/store-fixtures.ts";
 import { createSql, integer, table, text, unique } from "./index.ts";
 import { openSqlite } from "./sqlite.ts";
 import { storeMigrations, storeTables } from "./tables.ts";

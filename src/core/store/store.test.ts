@@ -2,13 +2,8 @@ import { afterAll, expect, test } from "bun:test";
 import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import {
-  contractMigrations,
-  failure,
-  guest,
-  guests,
-  storeContract,
-} from "../../../tests/support/store-contract.ts";
+import { storeContract } from "../../../tests/support/store-contract.ts";
+import { contractMigrations, failure, guest, guests } from "../../../tests/support/store-fixtures.ts";
 import { insert, openStore } from "./index.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "jimv-store-"));
@@ -67,7 +62,7 @@ test("another program's lock is waited for, and then it is unavailable", async (
 
 test("SIGKILL of the program leaves whole batches, and every one that was answered", async () => {
   const path = nextPath();
-  const contract = JSON.stringify(import.meta.resolve("../../../tests/support/store-contract.ts"));
+  const contract = JSON.stringify(import.meta.resolve("../../../tests/support/store-fixtures.ts"));
   const program = `
     const { contractMigrations, guest, guests } = await import(${contract});
     const { insert, openStore } = await import(${JSON.stringify(import.meta.resolve("./index.ts"))});
