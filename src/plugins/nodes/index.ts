@@ -1,0 +1,64 @@
+/**
+ * Nodes: the machines that run guests. They tell of themselves every two seconds; here it is decided whether
+ * they live, and they are set up with a storage folder, a network and a range of VNC ports.
+ */
+import { definePlugin, type ServiceKey, serviceKey, timing } from "jimv";
+import { heartbeatKind } from "./heartbeat.ts";
+import { nodesMigrations } from "./migrations.ts";
+import { startNode } from "./operations.ts";
+import { startRoutes } from "./routes.ts";
+import { nodes } from "./schema.ts";
+import { NodeService } from "./service.ts";
+import { configureNode } from "./tasks.ts";
+import { nodesWords } from "./words.ts";
+
+export { isInSystem, refusedFolder } from "./folder.ts";
+export { ConfigBody } from "./routes.ts";
+export { type NodeRow, type NodeState, nodes } from "./schema.ts";
+export { defaultVncPorts, type NodeConfig, type NodeService } from "./service.ts";
+export {
+  type NetworkChoice,
+  type NodeTrouble,
+  type NodeView,
+  nearlyFullShare,
+  troubleOf,
+  usedPercent,
+} from "./view.ts";
+
+/** By this key other plugins ask for the nodes. */
+export const nodeService: ServiceKey<NodeService> = serviceKey("nodes");
+
+/** Guests on nodes, for the list and the detail: who has guests adds a counter. */
+export type GuestCounter = () => Promise<ReadonlyMap<string, { running: number; total: number }>>;
+export const guestCounters: ServiceKey<GuestCounter> = serviceKey("nodes.guestCounters");
+
+export const nodesPlugin = definePlugin({
+  name: "nodes",
+  words: nodesWords,
+  tables: [nodes],
+  migrations: nodesMigrations,
+  controller(context) {
+    const service = new NodeService(context);
+    context.provide(nodeService, service);
+    context.onReport(heartbeatKind, (envelope) => service.heard(envelope));
+    context.settle(configureNode, {
+      succeeded: (task, payload, result) => service.configured(task, payload, result),
+      failed: (task, _payload, error) => service.notConfigured(task, error),
+    });
+    context.whenLeading(() => {
+      let busy = false;
+      return context.clock.every(timing.nodeStateTurnMilliseconds, () => {
+        if (busy) return;
+        busy = true;
+        service
+          .lookForSilence()
+          .catch((error) => context.log.warn("looking for silent nodes failed", { error: String(error) }))
+          .finally(() => {
+            busy = false;
+          });
+      });
+    });
+    startRoutes(context, service);
+  },
+  node: startNode,
+});

@@ -1,0 +1,131 @@
+/** What a node reads of its own machine without libvirt: load, ports, bridges, and the rights on a folder. */
+import { mkdir, readdir, readFile, realpath, rm, rmdir, stat, statfs, writeFile } from "node:fs/promises";
+import { cpus, loadavg, totalmem, uptime } from "node:os";
+import { dirname, join } from "node:path/posix";
+import { AppError } from "jimv";
+import type { NodeLoad, PortFacts } from "./heartbeat.ts";
+
+/** Reads the load; the CPUs' share is that since the last call. */
+export function loadMeter(): () => Promise<NodeLoad> {
+  let before = cpuTimes();
+  return async () => {
+    const now = cpuTimes();
+    const all = now.all - before.all;
+    const busy = all > 0 ? (100 * (now.busy - before.busy)) / all : 0;
+    before = now;
+    const meminfo = await readFile("/proc/meminfo", "utf8");
+    const availableKiB = Number(/^MemAvailable:\s+(\d+)/m.exec(meminfo)?.[1] ?? 0);
+    return {
+      cpuPercent: Math.round(Math.max(0, Math.min(100, busy)) * 10) / 10,
+      load1: Math.round((loadavg()[0] ?? 0) * 100) / 100,
+      memoryMiB: Math.floor(totalmem() / 1024 / 1024),
+      availableMemoryMiB: Math.floor(availableKiB / 1024),
+      uptimeSeconds: Math.floor(uptime()),
+    };
+  };
+}
+
+function cpuTimes(): { all: number; busy: number } {
+  let all = 0;
+  let idle = 0;
+  for (const { times } of cpus()) {
+    all += times.user + times.nice + times.sys + times.irq + times.idle;
+    idle += times.idle;
+  }
+  return { all, busy: all - idle };
+}
+
+/** More listening ports than this are not told; a range with so many in it is a bad choice anyway. */
+const mostPorts = 1000;
+const listenState = "0A";
+
+/** Which TCP ports are in use here, and which the kernel takes for outgoing connections. */
+export async function portFacts(): Promise<PortFacts> {
+  const range = await readFile("/proc/sys/net/ipv4/ip_local_port_range", "utf8");
+  const [first = 0, last = 0] = range.trim().split(/\s+/).map(Number);
+  const listening = new Set<number>();
+  for (const file of ["/proc/net/tcp", "/proc/net/tcp6"]) {
+    const text = await readFile(file, "utf8").catch(() => "");
+    for (const line of text.split("\n").slice(1)) {
+      const [, local = "", , state] = line.trim().split(/\s+/);
+      const port = Number.parseInt(local.split(":")[1] ?? "", 16);
+      if (state === listenState && port >= 1024) listening.add(port);
+    }
+  }
+  const sorted = [...listening].sort((a, b) => a - b);
+  return { ephemeralFirst: first, ephemeralLast: last, listening: sorted.slice(0, mostPorts) };
+}
+
+/** The bridges of this machine that a guest could be put on: libvirt's own are left out. */
+export async function hostBridges(networks: readonly { bridge: string | null }[]): Promise<string[]> {
+  const own = new Set(networks.map((network) => network.bridge));
+  const names = await readdir("/sys/class/net").catch(() => []);
+  const found: string[] = [];
+  for (const name of names) if (!own.has(name) && (await isBridge(name))) found.push(name);
+  return found.sort();
+}
+
+/** Whether the machine has a bridge of this name. */
+export async function isBridge(name: string): Promise<boolean> {
+  if (!/^[A-Za-z0-9_.:-]{1,15}$/.test(name) || name.startsWith(".")) return false;
+  return (await stat(join("/sys/class/net", name, "bridge")).catch(() => null))?.isDirectory() ?? false;
+}
+
+/** QEMU's user passes through, others can't look in. */
+const folderMode = 0o711;
+
+/**
+ * Makes the storage folder where it is not there, and tries it: it must be a real folder that can be written.
+ * Returns the folders above it that QEMU's own user can't pass through.
+ * @throws AppError conflict with what is wrong
+ */
+export async function prepareFolder(path: string): Promise<string[]> {
+  try {
+    if (!(await exists(path))) {
+      await mkdir(dirname(path), { recursive: true, mode: 0o755 });
+      await mkdir(path, { mode: folderMode });
+    }
+    const facts = await stat(path);
+    if (!facts.isDirectory()) throw new AppError("conflict", "nodes.folder.noFolder", { path });
+    const real = await realpath(path);
+    if (real !== path) throw new AppError("conflict", "nodes.folder.link", { path, real });
+    const probe = join(path, `.jimv-probe-${crypto.randomUUID()}`);
+    try {
+      await writeFile(probe, "", { flag: "wx", mode: 0o600 });
+    } finally {
+      await rm(probe, { force: true });
+    }
+    const { type } = await statfs(path);
+    if (type === procMagic || type === sysfsMagic)
+      throw new AppError("conflict", "nodes.folder.system", { path });
+  } catch (error) {
+    if (error instanceof AppError) throw error;
+    throw new AppError("conflict", "nodes.folder.denied", {
+      path,
+      detail: error instanceof Error ? error.message : String(error),
+    });
+  }
+  return closedAbove(path);
+}
+const procMagic = 0x9fa0;
+const sysfsMagic = 0x62656572;
+
+async function closedAbove(path: string): Promise<string[]> {
+  const closed: string[] = [];
+  for (let folder = path; folder !== "/"; folder = dirname(folder)) {
+    const { mode } = await stat(folder);
+    if ((mode & 0o001) === 0) closed.push(folder);
+  }
+  return closed.reverse();
+}
+
+export async function exists(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => null)) !== null;
+}
+
+/** Takes a folder away that we made, if nothing came into it. */
+export async function removeEmptyFolder(path: string): Promise<void> {
+  await rmdir(path).catch((error: { code?: string }) => {
+    if (error.code !== "ENOENT" && error.code !== "ENOTEMPTY" && error.code !== "EEXIST") throw error;
+  });
+}

@@ -1,0 +1,270 @@
+/** The rules of nodes: hearing them, saying whether they live, and setting them up. Controller side. */
+import {
+  type Actor,
+  AppError,
+  and,
+  asc,
+  type ControllerContext,
+  type Envelope,
+  type EventRow,
+  eq,
+  fieldError,
+  insert,
+  type PayloadOf,
+  peers,
+  type ReportEffects,
+  type ResultOf,
+  type Task,
+  type TaskError,
+  timing,
+  update,
+} from "jimv";
+import { refusedFolder } from "./folder.ts";
+import { type Heartbeat, readHeartbeat } from "./heartbeat.ts";
+import { type NodeRow, nodes } from "./schema.ts";
+import { configureNode } from "./tasks.ts";
+import { digestOf, type NodeView, nodeView, stateAfter } from "./view.ts";
+
+/** What is chosen for a node. */
+export interface NodeConfig {
+  storagePath: string;
+  /** Null for JimV's own NAT network. */
+  bridge: string | null;
+  vncPortFirst: number;
+  vncPortLast: number;
+}
+
+/** Outside the range that libvirt gives out by itself (from 5900) and below the kernel's own (from 32768). */
+export const defaultVncPorts = { first: 15900, last: 19899 } as const;
+/** Fewer ports than this are a mistake: each running guest takes one. */
+const fewestPorts = 8;
+
+export const nodeEvent = (name: string, data: unknown = null): EventRow => ({
+  topic: "node",
+  key: name,
+  data,
+});
+
+type Row = NodeRow;
+
+export class NodeService {
+  /** What pages were last told, per node. Lost with the process, which costs one event more. */
+  private readonly told = new Map<string, string>();
+  private readonly reconciledAt = new Map<string, number>();
+
+  constructor(
+    private readonly context: Pick<ControllerContext, "store" | "clock" | "tasks" | "log" | "commit">,
+  ) {}
+
+  /** All nodes by name. */
+  async list(): Promise<NodeView[]> {
+    const rows = await this.context.store.select(nodes, { orderBy: asc(nodes.name) });
+    return rows.map((row) => nodeView(row, this.context.clock));
+  }
+
+  async get(name: string): Promise<NodeView | null> {
+    const row = await this.context.store.first(nodes, { where: eq(nodes.name, name) });
+    return row ? nodeView(row, this.context.clock) : null;
+  }
+
+  /** @throws AppError notFound */
+  async need(name: string): Promise<NodeView> {
+    const node = await this.get(name);
+    if (!node) throw new AppError("notFound", "nodes.notFound", { node: name });
+    return node;
+  }
+
+  /** The program's version on each node, by name. */
+  async versions(): Promise<Map<string, string>> {
+    const known = await this.context.store.select(peers);
+    return new Map(known.map((peer) => [peer.name, peer.version]));
+  }
+
+  /** @throws AppError notFound */
+  async change(
+    name: string,
+    change: { acceptsGuests?: boolean; managementAddress?: string | null },
+  ): Promise<NodeView> {
+    await this.need(name);
+    const { acceptsGuests, managementAddress } = change;
+    await this.context.commit(
+      [update(nodes, { acceptsGuests, managementAddress }, eq(nodes.name, name), { expect: 1 })],
+      [nodeEvent(name)],
+    );
+    return this.need(name);
+  }
+
+  /** What is wrong with a configuration, as far as the controller can tell. */
+  refusalOf(config: NodeConfig): AppError | null {
+    const folder = refusedFolder(config.storagePath);
+    if (folder) return fieldError("storagePath", folder, { path: config.storagePath });
+    if (config.vncPortLast - config.vncPortFirst + 1 < fewestPorts)
+      return fieldError("vncPortLast", "nodes.fewPorts", { least: fewestPorts });
+    return null;
+  }
+
+  /**
+   * Sets a node up: folder, libvirt pool, network. Returns the task's id.
+   * @throws AppError invalid at a field, notFound, conflict while one runs or the node is away
+   */
+  async configure(name: string, config: NodeConfig, actor: Actor): Promise<string> {
+    const refusal = this.refusalOf(config);
+    if (refusal) throw refusal;
+    const node = await this.need(name);
+    if (node.state === "offline") throw new AppError("conflict", "nodes.offline", { node: name });
+    if (config.bridge !== null && node.bridges.length > 0 && !node.bridges.includes(config.bridge))
+      throw fieldError("bridge", "nodes.noBridge", { bridge: config.bridge });
+    return this.sendConfiguration(name, config, actor);
+  }
+
+  private async sendConfiguration(name: string, config: NodeConfig, actor: Actor): Promise<string> {
+    const { storagePath, bridge, vncPortFirst, vncPortLast } = config;
+    const task = await this.context.tasks.prepare(configureNode, {
+      node: name,
+      target: { type: "node", key: name, name },
+      exclusive: `node:${name}`,
+      payload: { storagePath, bridge, vncPortFirst, vncPortLast },
+      actor,
+    });
+    const set = { configState: "configuring", configWord: null, configArgs: null } as const;
+    await this.context.commit(
+      [update(nodes, set, eq(nodes.name, name)), ...task.statements],
+      [nodeEvent(name), ...task.events],
+    );
+    this.context.tasks.kick();
+    return task.id;
+  }
+
+  configured(
+    task: Task,
+    payload: PayloadOf<typeof configureNode>,
+    result: ResultOf<typeof configureNode>,
+  ): ReportEffects {
+    const set = {
+      configState: "ready",
+      configWord: null,
+      configArgs: null,
+      configNotes: result.notes,
+      storagePath: payload.storagePath,
+      poolName: result.poolName,
+      poolCapacityBytes: result.capacityBytes,
+      poolAvailableBytes: result.availableBytes,
+      networkName: result.networkName,
+      bridge: payload.bridge,
+      vncPortFirst: payload.vncPortFirst,
+      vncPortLast: payload.vncPortLast,
+    } as const;
+    return {
+      statements: [update(nodes, set, eq(nodes.name, task.nodeName))],
+      events: [nodeEvent(task.nodeName)],
+    };
+  }
+
+  notConfigured(task: Task, error: TaskError): ReportEffects {
+    const set = { configState: "failed", configWord: error.word, configArgs: error.args } as const;
+    return {
+      statements: [update(nodes, set, eq(nodes.name, task.nodeName))],
+      events: [nodeEvent(task.nodeName)],
+    };
+  }
+
+  /** What a heartbeat changes. Pages hear of it only when something that they show did change. */
+  async heard(envelope: Envelope): Promise<ReportEffects> {
+    const heartbeat = readHeartbeat(envelope.body);
+    if (!heartbeat) {
+      this.context.log.warn("a heartbeat can't be read", { node: envelope.node });
+      return { statements: [] };
+    }
+    const before = await this.context.store.first(nodes, { where: eq(nodes.name, envelope.node) });
+    const heardAt = this.context.clock.now();
+    const set = { state: "live" as const, heardAt, ...columnsOf(heartbeat, before) };
+    const row: Row = before ? { ...before, ...set } : { ...freshRow(envelope.node, heardAt), ...set };
+    const digest = digestOf(nodeView(row, this.context.clock));
+    const isNews = this.told.get(envelope.node) !== digest || before?.state !== "live";
+    return {
+      statements: [before ? update(nodes, set, eq(nodes.name, envelope.node)) : insert(nodes, row)],
+      events: isNews ? [nodeEvent(envelope.node)] : [],
+      after: () => {
+        this.told.set(envelope.node, digest);
+        this.reconcile(row, heartbeat).catch((error) =>
+          this.context.log.warn("a node can't be set up again", { node: row.name, error: String(error) }),
+        );
+      },
+    };
+  }
+
+  /** A node whose pool or network is not as it was chosen (a restart, somebody's hand) is set up again. */
+  private async reconcile(row: Row, heartbeat: Heartbeat): Promise<void> {
+    if (row.configState !== "ready" || !heartbeat.hypervisor.connected || !heartbeat.facts) return;
+    const { storagePath, poolName, vncPortFirst, vncPortLast } = row;
+    if (storagePath === null || vncPortFirst === null || vncPortLast === null) return;
+    const poolIsThere = heartbeat.pool?.name === poolName && heartbeat.pool.active;
+    const networkIsThere =
+      row.networkName === null ||
+      heartbeat.networks.some((network) => network.name === row.networkName && network.active);
+    if (poolIsThere && networkIsThere) return;
+    const now = this.context.clock.now();
+    if (now - (this.reconciledAt.get(row.name) ?? 0) < timing.nodeReconcileMilliseconds) return;
+    this.reconciledAt.set(row.name, now);
+    if ((await this.context.tasks.openFor("node", [row.name])).length > 0) return;
+    const config = { storagePath, bridge: row.bridge, vncPortFirst, vncPortLast };
+    await this.sendConfiguration(row.name, config, { kind: "system", name: "nodes" });
+  }
+
+  /** The leader's look at who was not heard for too long. */
+  async lookForSilence(): Promise<void> {
+    const now = this.context.clock.now();
+    for (const row of await this.context.store.select(nodes)) {
+      const state = stateAfter(now - row.heardAt);
+      if (state === row.state) continue;
+      // Only if it wasn't heard meanwhile: a heartbeat that comes in between wins.
+      const unchanged = and(eq(nodes.name, row.name), eq(nodes.heardAt, row.heardAt));
+      await this.context.commit([update(nodes, { state }, unchanged)], [nodeEvent(row.name, { state })]);
+      if (state === "offline") this.context.log.warn("node offline", { node: row.name });
+    }
+  }
+}
+
+function columnsOf(heartbeat: Heartbeat, before: Row | null): Partial<Row> {
+  const { facts, load, hypervisor, lanes, lamps, networks, bridges, ports, pool } = heartbeat;
+  const known = { load, hypervisor, lanes, lamps, networks, bridges, ports };
+  return {
+    ...known,
+    ...(facts ? { facts } : {}),
+    // Figures of another pool than the one in use would mislead.
+    ...(pool && before && pool.name === before.poolName
+      ? { poolCapacityBytes: pool.capacityBytes, poolAvailableBytes: pool.availableBytes }
+      : {}),
+  };
+}
+
+function freshRow(name: string, now: number): Row {
+  return {
+    name,
+    state: "live",
+    acceptsGuests: true,
+    managementAddress: null,
+    configState: "none",
+    configWord: null,
+    configArgs: null,
+    configNotes: null,
+    storagePath: null,
+    poolName: null,
+    poolCapacityBytes: null,
+    poolAvailableBytes: null,
+    networkName: null,
+    bridge: null,
+    vncPortFirst: null,
+    vncPortLast: null,
+    facts: null,
+    load: null,
+    hypervisor: null,
+    lanes: null,
+    lamps: null,
+    networks: null,
+    bridges: null,
+    ports: null,
+    heardAt: now,
+    createdAt: now,
+  };
+}

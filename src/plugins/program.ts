@@ -1,0 +1,3 @@
+/** What the program itself asks of built-in plugins: whether it is set up, and the tray of the frame. */
+export { setupService } from "./setup/index.ts";
+export { tasksTray } from "./tasks/index.ts";
