@@ -89,7 +89,7 @@ async function connect(): Promise<"ended" | "lost" | "stop"> {
   }
 }
 
-/** All messages that came together go into the page together. */
+/** Each change of each message goes into the page by itself: a later one may be about what an earlier one adds. */
 async function take(blocks: string[]): Promise<void> {
   let text = "";
   for (const block of blocks) {
@@ -104,7 +104,8 @@ async function take(blocks: string[]): Promise<void> {
     if (!named && data.length > 0) text += `${data.join("\n")}\n`;
   }
   if (text.includes("<hx-reload>")) return refresh();
-  if (text) await put(text, document.body, "none");
+  for (const [change] of text.matchAll(/<hx-partial[\s\S]*?<\/hx-partial>/g))
+    await put(change, document.body, "none");
 }
 
 async function put(text: string, target: Element, swap: string): Promise<void> {
