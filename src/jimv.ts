@@ -3,6 +3,7 @@
  * face, and the executable hands the same one to plugins from `/etc/jimv/plugins`.
  */
 export { type Static, type TObject, type TSchema, Type } from "@sinclair/typebox";
+export { Value } from "@sinclair/typebox/value";
 export type { Clock } from "./core/clock.ts";
 export * from "./core/errors.ts";
 export { defineHook, type Hook, type Hooks } from "./core/hooks.ts";
@@ -17,7 +18,9 @@ export { check, patternWord } from "./core/http/validate.ts";
 export * from "./core/libvirt/hypervisor.ts";
 export type { Log } from "./core/log/log.ts";
 export * from "./core/plugin.ts";
-export type { Command, Envelope, ReportBody, ReportEffects, ReportHandler } from "./core/road/contract.ts";
+export type { Command, Envelope, ReportBody, ReportEffects, ReportHandler, RoadStatus } from "./core/road/contract.ts";
+export { sha512Crypt } from "./core/seed/crypt.ts";
+export { isoImage } from "./core/seed/iso.ts";
 export type { SettingsDesk } from "./core/settings.ts";
 export * from "./core/store/index.ts";
 export { type PreparedTask, type TaskDesk, type TaskSettlement, taskEvent } from "./core/tasks/desk.ts";

@@ -1,6 +1,6 @@
 /** What may be said when asking for a guest or a change of one: the schemas that form and API share. */
 import { listQuery, type Static, Type } from "jimv";
-import { guestStates } from "./states.ts";
+import { type GuestGroup, guestGroups, guestStates } from "./states.ts";
 
 /** Length of a generated password. */
 export const passwordLength = 16;
@@ -69,6 +69,14 @@ export const GuestListQuery = listQuery({
   filters: {
     state: Type.Unsafe<(typeof guestStates)[number]>(
       Type.Union(guestStates.map((state) => Type.Literal(state))),
+    ),
+    group: Type.Unsafe<GuestGroup>(
+      Type.Union(
+        Object.keys(guestGroups).map((group) => Type.Literal(group)),
+        {
+          description: "Several states under one name",
+        },
+      ),
     ),
     nodeName: Type.String({ maxLength: 64 }),
     templateId: Type.String({ maxLength: 36 }),

@@ -60,6 +60,16 @@ export const residentStates: readonly GuestState[] = [
   "migrating",
 ];
 
+/** What lists and dashboards tell apart: every state is in exactly one group. */
+export const guestGroups = {
+  running: ["running"],
+  working: ["creating", "starting", "stopping", "migrating", "deleting"],
+  paused: ["paused"],
+  off: ["off"],
+  trouble: ["crashed", "failed"],
+} as const satisfies Record<string, readonly GuestState[]>;
+export type GuestGroup = keyof typeof guestGroups;
+
 /** Why something is not allowed in a state: a sentence that says what to do. */
 export const whyNot = {
   creating: "guests.is.creating",

@@ -44,7 +44,7 @@ export const createGuest = defineTask({
     vcpus: Type.Integer(),
     memoryMiB: Type.Integer(),
     clock: Type.Union([Type.Literal("utc"), Type.Literal("localtime")]),
-    template: Type.Object({ path: Path, format: Type.Union([Type.Literal("qcow2"), Type.Literal("raw")]) }),
+    template: Type.Object({ path: Path, format: Type.String() }),
     /** An overlay on the template instead of a copy of it. */
     linked: Type.Boolean(),
     systemDisk: NewDisk,

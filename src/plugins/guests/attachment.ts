@@ -1,0 +1,118 @@
+/** Data disks and guests: attaching and detaching, for the disks plugin. */
+import {
+  type Actor,
+  AppError,
+  and,
+  eq,
+  inArray,
+  type PayloadOf,
+  type Statement,
+  StoreUniqueError,
+  update,
+} from "jimv";
+import { type Disk, type DiskAttachment, disks } from "../disks/index.ts";
+import { diskEvent } from "./creation.ts";
+import { diskTarget } from "./naming.ts";
+import type { Ground } from "./needs.ts";
+import { type Guest, guests } from "./schema.ts";
+import type { Guests } from "./service.ts";
+import { type GuestState, whyNot } from "./states.ts";
+import { attachDisk, detachDisk } from "./tasks.ts";
+
+/** A disk can be plugged in while the guest runs; pulling one out needs its consent, so it must be off. */
+const attachStates: readonly GuestState[] = ["off", "crashed", "running", "paused"];
+const detachStates: readonly GuestState[] = ["off", "crashed"];
+/** `vda` … `vdz`. */
+const mostDisks = 26;
+
+export class Attachment implements DiskAttachment {
+  constructor(
+    private readonly ground: Ground,
+    private readonly guests: Guests,
+  ) {}
+
+  async names(guestUuids: readonly string[]): Promise<Map<string, string>> {
+    const rows = await this.ground.store.select(guests, { where: inArray(guests.uuid, guestUuids) });
+    return new Map(rows.map((guest) => [guest.uuid, guest.name]));
+  }
+
+  attach(disk: Disk, guestUuid: string, actor: Actor): Promise<{ task: { id: string } }> {
+    return this.guests.deciding(guestUuid, async (guest) => {
+      if (!attachStates.includes(guest.state))
+        throw new AppError("conflict", whyNot[guest.state], { name: guest.name });
+      if (guest.nodeName !== disk.nodeName)
+        throw new AppError("conflict", "guests.diskElsewhere", { disk: disk.name, node: disk.nodeName });
+      const hers = await this.ground.store.select(disks, { where: eq(disks.guestUuid, guestUuid) });
+      const used = new Set(hers.map((each) => each.target));
+      const target = Array.from({ length: mostDisks }, (_, at) => diskTarget(at)).find(
+        (name) => !used.has(name),
+      );
+      if (!target) throw new AppError("conflict", "guests.manyDisks", { name: guest.name, most: mostDisks });
+      const change = { state: "attaching", guestUuid, target } as const;
+      return this.begin(
+        guest,
+        disk,
+        target,
+        actor,
+        attachDisk,
+        update(disks, change, and(eq(disks.uuid, disk.uuid), eq(disks.state, "idle")), { expect: 1 }),
+      );
+    });
+  }
+
+  detach(disk: Disk, actor: Actor): Promise<{ task: { id: string } }> {
+    const { guestUuid, target } = disk;
+    if (guestUuid === null || target === null)
+      throw new AppError("conflict", "guests.diskFree", { disk: disk.name });
+    return this.guests.deciding(guestUuid, async (guest) => {
+      if (!detachStates.includes(guest.state))
+        throw new AppError("conflict", "guests.detachRunning", { name: guest.name });
+      return this.begin(
+        guest,
+        disk,
+        target,
+        actor,
+        detachDisk,
+        update(
+          disks,
+          { state: "detaching" },
+          and(eq(disks.uuid, disk.uuid), eq(disks.state, "attached"), eq(disks.guestUuid, guestUuid)),
+          { expect: 1 },
+        ),
+      );
+    });
+  }
+
+  private async begin(
+    guest: Guest,
+    disk: Disk,
+    target: string,
+    actor: Actor,
+    kind: typeof attachDisk | typeof detachDisk,
+    change: Statement,
+  ): Promise<{ task: { id: string } }> {
+    await this.guests.reachable(guest);
+    const payload: PayloadOf<typeof attachDisk> = {
+      uuid: guest.uuid,
+      diskUuid: disk.uuid,
+      path: disk.path,
+      format: disk.format,
+      target,
+    };
+    const task = await this.ground.tasks.prepare(kind, {
+      node: guest.nodeName,
+      target: { type: "guest", key: guest.uuid, name: guest.name },
+      exclusive: guest.uuid,
+      payload,
+      actor,
+    });
+    try {
+      await this.guests.begin(guest, {}, task, [change], [diskEvent(disk.uuid)]);
+    } catch (error) {
+      if (error instanceof StoreUniqueError && error.index === "disks_target")
+        throw new AppError("conflict", "guests.busy", { name: guest.name });
+      throw error;
+    }
+    return { task: { id: task.id } };
+  }
+}

@@ -1,0 +1,403 @@
+/** The rules of guests: what may be asked of one when. API and pages call the same functions. */
+import {
+  type Actor,
+  AppError,
+  and,
+  asc,
+  type Column,
+  contains,
+  desc,
+  type EventRow,
+  type Expression,
+  eq,
+  fieldError,
+  inArray,
+  or,
+  type PayloadOf,
+  type PreparedTask,
+  pageOf,
+  type SetOf,
+  type Statement,
+  StoreExpectationError,
+  StoreUniqueError,
+  sortOf,
+  type Task,
+  update,
+  windowOf,
+} from "jimv";
+import { disks } from "../disks/index.ts";
+import { checkMemory, checkVcpus, GuestSettings, readyNode, residentMemoryMiB } from "./capacity.ts";
+import { type Begun, type GuestService, guestBeforeBoot, type PowerAction } from "./contract.ts";
+import { Creation, guestEvent } from "./creation.ts";
+import { prepareInit } from "./init.ts";
+import { checkName, nameKeyOf } from "./naming.ts";
+import type { Ground, GuestNeeds, PlaceableNode } from "./needs.ts";
+import type { ChangeGuest, CreateGuest, DeleteGuest, GuestListQuery, guestSorts } from "./requests.ts";
+import { type ForeignDomain, foreignDomains, type Guest, guestInterfaces, guests } from "./schema.ts";
+import { type Action, allows, type GuestState, killable, whyNot } from "./states.ts";
+import {
+  createGuest,
+  deleteGuest,
+  forceRebootGuest,
+  forceStopGuest,
+  initGuest,
+  pauseGuest,
+  rebootGuest,
+  reshapeGuest,
+  resumeGuest,
+  shutdownGuest,
+  startGuest,
+} from "./tasks.ts";
+import { type GuestDetail, type GuestScreen, type GuestView, guestDetail, guestView } from "./views.ts";
+
+type GuestSet = SetOf<typeof guests>;
+
+/** How often a request is looked at anew when the guest changed while it was decided. */
+const decisionTries = 5;
+
+const columns: Record<(typeof guestSorts)[number], Column> = {
+  name: guests.nameKey,
+  state: guests.state,
+  nodeName: guests.nodeName,
+  vcpus: guests.vcpus,
+  memoryMiB: guests.memoryMiB,
+  createdAt: guests.createdAt,
+};
+
+/**
+ * The actions that are one task about the guest. `key` is what is exclusive: a shutdown that waits, and forcing
+ * a guest off, don't lock the guest, since forcing is what one does when nothing else ends.
+ */
+const plans = {
+  start: {
+    kind: startGuest,
+    key: (uuid: string) => uuid,
+    set: { state: "starting", wantedState: "running" },
+  },
+  shutdown: {
+    kind: shutdownGuest,
+    key: (uuid: string) => `${uuid}:shutdown`,
+    set: { state: "stopping", wantedState: "off" },
+  },
+  reboot: { kind: rebootGuest, key: (uuid: string) => uuid, set: {} },
+  "force-stop": {
+    kind: forceStopGuest,
+    key: (uuid: string) => `${uuid}:force`,
+    set: { state: "stopping", wantedState: "off" },
+  },
+  "force-reboot": { kind: forceRebootGuest, key: (uuid: string) => `${uuid}:force`, set: {} },
+  pause: { kind: pauseGuest, key: (uuid: string) => uuid, set: {} },
+  resume: { kind: resumeGuest, key: (uuid: string) => uuid, set: {} },
+} as const satisfies Record<
+  PowerAction,
+  { kind: { kind: string }; key(uuid: string): string; set: GuestSet }
+>;
+
+const cancellableKinds = new Set(
+  [createGuest, shutdownGuest, initGuest].filter((kind) => kind.cancellable).map((kind) => kind.kind),
+);
+
+export class Guests implements GuestService {
+  private readonly creation: Creation;
+
+  constructor(
+    private readonly ground: Ground,
+    private readonly needs: GuestNeeds,
+  ) {
+    this.creation = new Creation(ground, needs);
+  }
+
+  async list(query: GuestListQuery) {
+    const { store } = this.ground;
+    const { q, state, nodeName, templateId } = query;
+    const text = q?.trim();
+    const parts: (Expression | undefined)[] = [
+      state === undefined ? undefined : eq(guests.state, state),
+      nodeName === undefined ? undefined : eq(guests.nodeName, nodeName),
+      templateId === undefined ? undefined : eq(guests.templateId, templateId),
+      text
+        ? or(contains(guests.name, text), contains(guests.remark, text), eq(guests.uuid, text))
+        : undefined,
+    ];
+    const where = and(...parts);
+    const { field, descending } = sortOf(query.sort, "name");
+    const order = descending ? desc(columns[field]) : asc(columns[field]);
+    const [rows, total] = await Promise.all([
+      store.select(guests, { where, orderBy: [order, asc(guests.nameKey)], ...windowOf(query) }),
+      store.count(guests, where),
+    ]);
+    return pageOf(await this.viewsOf(rows), total, query);
+  }
+
+  async views(uuids: readonly string[]): Promise<GuestView[]> {
+    return this.viewsOf(await this.ground.store.select(guests, { where: inArray(guests.uuid, uuids) }));
+  }
+
+  async get(uuid: string): Promise<GuestDetail> {
+    const guest = await this.row(uuid);
+    const { store } = this.ground;
+    const [[view], hers, interfaces] = await Promise.all([
+      this.viewsOf([guest]),
+      store.select(disks, { where: eq(disks.guestUuid, uuid) }),
+      store.select(guestInterfaces, { where: eq(guestInterfaces.guestUuid, uuid) }),
+    ]);
+    if (!view) throw notFound(uuid);
+    return guestDetail(view, guest, hers, interfaces);
+  }
+
+  counts(): Promise<Map<GuestState, number>> {
+    return this.ground.store.countBy(guests, guests.state);
+  }
+
+  create(request: CreateGuest, actor: Actor) {
+    return this.creation.create(request, actor);
+  }
+
+  checkName(name: string, quantity: number): Promise<void> {
+    return this.creation.checkNameFree(name, quantity);
+  }
+
+  act(uuid: string, action: PowerAction, actor: Actor): Promise<Begun> {
+    return this.deciding(uuid, async (guest) => {
+      demand(guest, action);
+      await this.reachable(guest);
+      if (action === "start") await this.checkStart(guest);
+      const plan = plans[action];
+      const request = {
+        node: guest.nodeName,
+        target: { type: "guest", key: uuid, name: guest.name },
+        exclusive: plan.key(uuid),
+        actor,
+      };
+      const task =
+        plan.kind.kind === startGuest.kind
+          ? await this.ground.tasks.prepare(startGuest, {
+              ...request,
+              payload: { uuid, vnc: null, takenPorts: [] },
+            })
+          : await this.ground.tasks.prepare(plan.kind as typeof shutdownGuest, {
+              ...request,
+              payload: { uuid },
+            });
+      await this.begin(guest, plan.set, task);
+      return { task: { id: task.id } };
+    });
+  }
+
+  remove(uuid: string, { keepDataDisks = false, force = false }: DeleteGuest, actor: Actor): Promise<Begun> {
+    return this.deciding(uuid, async (guest) => {
+      if (!allows(guest.state, "delete")) {
+        if (!killable.includes(guest.state)) demand(guest, "delete");
+        if (!force) throw new AppError("conflict", "guests.deleteRunning", { name: guest.name });
+      }
+      await this.reachable(guest);
+      const hers = await this.ground.store.select(disks, { where: eq(disks.guestUuid, uuid) });
+      const moving = hers.find((disk) => disk.state !== "attached" && disk.state !== "failed");
+      if (moving) throw new AppError("conflict", "guests.diskBusy", { disk: moving.name });
+      const kept = hers.filter((disk) => keepDataDisks && disk.role === "data");
+      const going = hers.filter((disk) => !kept.includes(disk));
+      const files = going.map((disk) => disk.path);
+      const task = await this.ground.tasks.prepare(deleteGuest, {
+        node: guest.nodeName,
+        target: { type: "guest", key: uuid, name: guest.name },
+        exclusive: uuid,
+        payload: {
+          uuid,
+          files: guest.seedPath === null ? files : [...files, guest.seedPath],
+          disks: going.map((disk) => disk.uuid),
+          kept: kept.map((disk) => disk.uuid),
+          force,
+        },
+        actor,
+      });
+      await this.begin(guest, { state: "deleting", wantedState: "off" }, task);
+      return { task: { id: task.id } };
+    });
+  }
+
+  async change(uuid: string, change: ChangeGuest, actor: Actor) {
+    const task = await this.deciding(uuid, async (guest) => {
+      const { remark } = change;
+      const name = change.name === guest.name ? undefined : change.name;
+      const vcpus = change.vcpus === guest.vcpus ? undefined : change.vcpus;
+      const memoryMiB = change.memoryMiB === guest.memoryMiB ? undefined : change.memoryMiB;
+      if (name === undefined && vcpus === undefined && memoryMiB === undefined) {
+        if (remark !== undefined)
+          await this.ground.commit(
+            [update(guests, { remark }, eq(guests.uuid, uuid), { expect: 1 })],
+            [guestEvent(uuid)],
+          );
+        return null;
+      }
+      demand(guest, "edit");
+      await this.reachable(guest);
+      if (name !== undefined) await this.checkNewName(guest, name);
+      if (vcpus !== undefined || memoryMiB !== undefined) {
+        const node = readyNode(await this.node(guest));
+        checkVcpus(node, vcpus ?? guest.vcpus);
+        const settings = await this.ground.settings.read("guests", GuestSettings);
+        checkMemory(node, settings, 0, memoryMiB ?? guest.memoryMiB, 1);
+      }
+      const payload: PayloadOf<typeof reshapeGuest> = {
+        uuid,
+        ...(vcpus === undefined ? {} : { vcpus }),
+        ...(memoryMiB === undefined ? {} : { memoryMiB }),
+        ...(name === undefined ? {} : { name, oldName: guest.name }),
+      };
+      const prepared = await this.ground.tasks.prepare(reshapeGuest, {
+        node: guest.nodeName,
+        target: { type: "guest", key: uuid, name: name ?? guest.name },
+        exclusive: uuid,
+        payload,
+        actor,
+      });
+      // The name is booked at once, so that nobody else gets it; sizes follow when the node has changed them.
+      const booked = name === undefined ? {} : { name, nameKey: nameKeyOf(name) };
+      await this.begin(guest, { remark, ...booked }, prepared);
+      return { id: prepared.id };
+    });
+    return { task, guest: await this.get(uuid) };
+  }
+
+  async revealPassword(uuid: string, actor: Actor): Promise<{ userName: string; password: string }> {
+    const guest = await this.row(uuid);
+    if (guest.passwordSealed === null) throw new AppError("conflict", "guests.noPassword", {});
+    this.ground.log.info("guest password shown", { guest: uuid, by: `${actor.kind}:${actor.name}` });
+    return { userName: guest.userName, password: this.ground.vault.unseal(guest.passwordSealed) };
+  }
+
+  retryInit(uuid: string, actor: Actor): Promise<Begun> {
+    return this.deciding(uuid, async (guest) => {
+      if (guest.init !== "agent") throw new AppError("conflict", "guests.initNotAgent", {});
+      if (guest.state !== "running") throw new AppError("conflict", "guests.initNotRunning", {});
+      await this.reachable(guest);
+      const task = await prepareInit(this.ground, guest, actor);
+      if (!task) throw new AppError("conflict", "guests.initBusy", {});
+      await this.begin(guest, {}, task);
+      return { task: { id: task.id } };
+    });
+  }
+
+  foreign(nodeName?: string): Promise<ForeignDomain[]> {
+    return this.ground.store.select(foreignDomains, {
+      where: nodeName === undefined ? "all" : eq(foreignDomains.nodeName, nodeName),
+      orderBy: [asc(foreignDomains.nodeName), asc(foreignDomains.name)],
+    });
+  }
+
+  async screen(uuid: string): Promise<GuestScreen> {
+    const guest = await this.row(uuid);
+    demand(guest, "console");
+    const { name, nodeName, vncPort, vncListen } = guest;
+    if (vncPort === null) throw new AppError("conflict", whyNot[guest.state], { name });
+    const password = this.ground.vault.unseal(guest.vncPasswordSealed);
+    return { uuid, name, nodeName, port: vncPort, listen: vncListen, password };
+  }
+
+  /** @throws AppError notFound */
+  async row(uuid: string): Promise<Guest> {
+    const guest = await this.ground.store.first(guests, { where: eq(guests.uuid, uuid) });
+    if (!guest) throw notFound(uuid);
+    return guest;
+  }
+
+  /**
+   * Commits a guest's change together with its task, only if the guest's state is still the one that was read.
+   * @throws AppError conflict when another task has its hand on the guest
+   */
+  async begin(
+    guest: Guest,
+    set: GuestSet,
+    task: PreparedTask,
+    more: Statement[] = [],
+    events: EventRow[] = [],
+  ): Promise<void> {
+    const unchanged = and(eq(guests.uuid, guest.uuid), eq(guests.state, guest.state));
+    try {
+      await this.ground.commit(
+        [
+          update(guests, { state: guest.state, ...set }, unchanged, { expect: 1 }),
+          ...more,
+          ...task.statements,
+        ],
+        [guestEvent(guest.uuid, { state: set.state ?? guest.state }), ...events, ...task.events],
+      );
+    } catch (error) {
+      if (!(error instanceof StoreUniqueError)) throw error;
+      if (error.index === "tasks_exclusive")
+        throw new AppError("conflict", "guests.busy", { name: guest.name });
+      if (error.index === "guests_name")
+        throw fieldError("name", "guests.nameTaken", { name: String(set.name) }, "conflict");
+      throw error;
+    }
+    this.ground.tasks.kick();
+  }
+
+  /** Decides by the guest's row, and anew when it changed before the decision was written. */
+  async deciding<T>(uuid: string, decide: (guest: Guest) => Promise<T>): Promise<T> {
+    for (let left = decisionTries; ; left--) {
+      try {
+        return await decide(await this.row(uuid));
+      } catch (error) {
+        if (!(error instanceof StoreExpectationError)) throw error;
+        if (left <= 1) throw new AppError("conflict", "guests.changing", {}, { cause: error });
+      }
+    }
+  }
+
+  /** A task for a node that is away would only wait and fail. @throws AppError conflict */
+  async reachable(guest: Guest): Promise<void> {
+    const node = await this.node(guest);
+    if (node.state === "offline") throw new AppError("conflict", "guests.nodeAway", { node: node.name });
+  }
+
+  private async node(guest: Guest): Promise<PlaceableNode> {
+    const node = await this.needs.nodes.get(guest.nodeName);
+    if (!node) throw new AppError("conflict", "guests.nodeUnknown", { node: guest.nodeName });
+    return node;
+  }
+
+  private async checkStart(guest: Guest): Promise<void> {
+    const node = readyNode(await this.node(guest));
+    const settings = await this.ground.settings.read("guests", GuestSettings);
+    const resident = await residentMemoryMiB(this.ground.store, guest.nodeName, guest.uuid);
+    checkMemory(node, settings, resident, guest.memoryMiB, 1);
+    await this.ground.hooks.run(guestBeforeBoot, { guest });
+  }
+
+  private async checkNewName(guest: Guest, name: string): Promise<void> {
+    checkName(name);
+    if (nameKeyOf(name) === guest.nameKey) return;
+    await this.creation.checkNameFree(name, 1);
+  }
+
+  private async viewsOf(rows: readonly Guest[]): Promise<GuestView[]> {
+    if (rows.length === 0) return [];
+    const uuids = rows.map((guest) => guest.uuid);
+    const [open, systemDisks, nodes] = await Promise.all([
+      this.ground.tasks.openFor("guest", uuids),
+      this.ground.store.select(disks, {
+        where: and(inArray(disks.guestUuid, uuids), eq(disks.role, "system")),
+      }),
+      this.needs.nodes.list(),
+    ]);
+    const offline = new Set(nodes.filter((node) => node.state === "offline").map((node) => node.name));
+    const tasksOf = Map.groupBy(open, (task: Task) => task.targetKey);
+    const diskOf = new Map(systemDisks.map((disk) => [disk.guestUuid, disk]));
+    return rows.map((guest) =>
+      guestView(guest, {
+        tasks: tasksOf.get(guest.uuid) ?? [],
+        nodeOffline: offline.has(guest.nodeName),
+        systemDisk: diskOf.get(guest.uuid) ?? null,
+        cancellable: (kind) => cancellableKinds.has(kind),
+      }),
+    );
+  }
+}
+
+const notFound = (uuid: string): AppError => new AppError("notFound", "guests.notFound", { uuid });
+
+/** @throws AppError conflict with the reason when the guest's state does not allow the action */
+function demand(guest: Guest, action: Action): void {
+  if (!allows(guest.state, action)) throw new AppError("conflict", whyNot[guest.state], { name: guest.name });
+}
