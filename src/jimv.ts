@@ -14,6 +14,7 @@ export { listQuery, pageOf, pageSchema, sortOf, windowOf } from "./core/http/lis
 export { fieldText, sentenceOf } from "./core/http/problem.ts";
 export { localPath } from "./core/http/security.ts";
 export { NewPassword, PersonName, RoleSchema, TokenName } from "./core/http/session-routes.ts";
+export { SseStream } from "./core/http/sse.ts";
 export { check, patternWord } from "./core/http/validate.ts";
 export * from "./core/libvirt/hypervisor.ts";
 export type { Log } from "./core/log/log.ts";
