@@ -1,6 +1,6 @@
 /**
  * The page's one live stream: reads server-sent events with fetch, puts their fragments into the page
- * through htmx's morphing, and keeps the lamp honest. Why not hx-sse: docs/adr/ui-live-stream.md.
+ * through htmx's morphing, and keeps the lamp honest. Why not hx-sse: docs/adr/0004-live-stream.md.
  */
 import { all, csrf, word } from "./net.ts";
 
