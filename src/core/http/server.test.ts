@@ -62,13 +62,13 @@ beforeEach(async () => {
     handle: ({ params, partial }) =>
       partial
         ? { fragment: "<p>part</p>" }
-        : { page: `<p>${Bun.escapeHTML(params["id"] ?? "")}</p>`, title: "Thing", views: ["thing:7"] },
+        : { page: `<p>${Bun.escapeHTML(params.id ?? "")}</p>`, title: "Thing", views: ["thing:7"] },
   });
   web.page({
     method: "POST",
     path: "/things/{id}",
     role: "operator",
-    handle: ({ form }) => (form["fail"] ? failing() : { redirect: `/things/${Object.keys(form).join("-")}` }),
+    handle: ({ form }) => (form.fail ? failing() : { redirect: `/things/${Object.keys(form).join("-")}` }),
   });
 });
 afterEach(() => lab.stop());
@@ -103,7 +103,7 @@ describe("API", () => {
     const reader = await lab.token("reader");
     const refused = await reader.ask("/api/v1/things", { json: { name: "x" } });
     expect(refused.status).toBe(403);
-    expect((await problem(refused))["code"]).toBe("http.needsRole");
+    expect((await problem(refused)).code).toBe("http.needsRole");
     const administrator = await lab.token("administrator");
     expect((await administrator.ask("/api/v1/things", { json: { name: "x" } })).status).toBe(201);
   });
@@ -112,7 +112,7 @@ describe("API", () => {
     const response = await anonymous.ask("/api/v1/things", {
       headers: { authorization: "Bearer jimv_nonsense" },
     });
-    expect([response.status, (await problem(response))["code"]]).toEqual([401, "http.badToken"]);
+    expect([response.status, (await problem(response)).code]).toEqual([401, "http.badToken"]);
   });
 
   test("a problem document has every member, in the client's language", async () => {
@@ -135,9 +135,7 @@ describe("API", () => {
       "name field.required",
       "odd field.unknown",
     ]);
-    expect(body.errors?.find((error) => error["path"] === "disks.0.sizeGiB")?.["detail"]).toBe(
-      "不大于 100。",
-    );
+    expect(body.errors?.find((error) => error.path === "disks.0.sizeGiB")?.detail).toBe("不大于 100。");
   });
 
   test("an unforeseen error shows only its id, and the log has the rest", async () => {
@@ -147,7 +145,7 @@ describe("API", () => {
     expect(response.status).toBe(500);
     expect(JSON.stringify(body)).not.toContain("secret detail");
     expect(lab.errors.join()).toContain("secret detail");
-    expect(lab.errors.join()).toContain(String(body["id"]));
+    expect(lab.errors.join()).toContain(String(body.id));
   });
 
   test("a violated unique index is what its owner says it is", async () => {
@@ -155,7 +153,7 @@ describe("API", () => {
     const undo = lab.web.uniqueIs("things_name", () => fieldError("name", "field.required", {}, "conflict"));
     const response = await reader.ask("/api/v1/things/taken");
     expect(response.status).toBe(409);
-    expect((await problem(response)).errors?.[0]?.["path"]).toBe("name");
+    expect((await problem(response)).errors?.[0]?.path).toBe("name");
     expect((await reader.ask("/api/v1/things/taken-elsewhere")).status).toBe(500);
     undo();
     expect((await reader.ask("/api/v1/things/taken")).status).toBe(500);
@@ -264,8 +262,8 @@ describe("hostile input is refused by name", () => {
     const answer = await problem(response);
     expect(response.status).toBe(status);
     if (status === 422)
-      expect(answer.errors?.map((error) => `${error["path"]} ${error["word"]}`)).toContain(expected);
-    else expect(answer["code"]).toBe(expected);
+      expect(answer.errors?.map((error) => `${error.path} ${error.word}`)).toContain(expected);
+    else expect(answer.code).toBe(expected);
     expect(lab.errors).toEqual([]);
   });
 
@@ -295,7 +293,7 @@ describe("CSRF", () => {
     const one = await lab.session();
     const other = await lab.session();
     const missing = await one.ask("/api/v1/things", make);
-    expect([missing.status, (await problem(missing))["code"]]).toEqual([403, "http.needsCsrf"]);
+    expect([missing.status, (await problem(missing)).code]).toEqual([403, "http.needsCsrf"]);
     for (const csrf of [other.csrf, "", "x".repeat(86), `${one.csrf}a`.slice(1)])
       expect((await one.ask("/api/v1/things", { ...make, headers: { "x-csrf-token": csrf } })).status).toBe(
         403,
@@ -317,7 +315,7 @@ describe("CSRF", () => {
       { origin: "null" },
     ] as Record<string, string>[]) {
       const response = await one.ask("/api/v1/things", { ...make, headers: { ...headers, ...foreign } });
-      expect([response.status, (await problem(response))["code"]]).toEqual([403, "http.foreignSite"]);
+      expect([response.status, (await problem(response)).code]).toEqual([403, "http.foreignSite"]);
       const signIn = await anonymous.ask("/api/v1/sessions", {
         json: { name: "a", password: "b" },
         headers: foreign,
@@ -472,7 +470,7 @@ describe("small pages of the core", () => {
       >;
     };
     expect(document.openapi).toBe("3.1.0");
-    const list = document.paths["/api/v1/things"]?.["get"];
+    const list = document.paths["/api/v1/things"]?.get;
     expect(list?.parameters.map((parameter) => parameter.name)).toEqual([
       "page",
       "pageSize",

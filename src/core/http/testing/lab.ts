@@ -47,17 +47,17 @@ export class TestClock implements Clock {
 /** Furniture without looks: what a test needs to see stands there, escaped. */
 export const plainShell: Shell = {
   frame: async ({ page, title, stream, nav, crumbs }) =>
-    `<title>${escape(title)}</title><nav>${nav.map((entry) => `${entry.href}=${entry.figure?.text ?? ""}`).join(" ")}</nav>` +
-    `<i>${crumbs.length}</i><b>${escape(stream ?? "no stream")}</b><main>${String(await page)}</main>`,
-  error: ({ status, detail, id }) => `<h1>${status}</h1><p>${escape(detail)}</p><code>${id ?? ""}</code>`,
-  errorFragment: ({ detail }) => `<div class="toast">${escape(detail)}</div>`,
-  fieldMessage: ({ text }) => (text === "" ? "" : `<span>${escape(text)}</span>`),
+    `<title>${escapeText(title)}</title><nav>${nav.map((entry) => `${entry.href}=${entry.figure?.text ?? ""}`).join(" ")}</nav>` +
+    `<i>${crumbs.length}</i><b>${escapeText(stream ?? "no stream")}</b><main>${String(await page)}</main>`,
+  error: ({ status, detail, id }) => `<h1>${status}</h1><p>${escapeText(detail)}</p><code>${id ?? ""}</code>`,
+  errorFragment: ({ detail }) => `<div class="toast">${escapeText(detail)}</div>`,
+  fieldMessage: ({ text }) => (text === "" ? "" : `<span>${escapeText(text)}</span>`),
   searchHits: ({ hits }) =>
-    hits.map((hit) => `<a href="${escape(hit.href)}">${escape(hit.label)}</a>`).join(""),
+    hits.map((hit) => `<a href="${escapeText(hit.href)}">${escapeText(hit.label)}</a>`).join(""),
   reload: () => "<reload>",
 };
 
-const escape = (text: string): string => Bun.escapeHTML(text);
+const escapeText = (text: string): string => Bun.escapeHTML(text);
 
 export interface Lab {
   web: Web;
