@@ -1,4 +1,4 @@
-/** Sockets end with what let their visitor in. The wire itself is tested in server.test.ts. */
+/** Sockets end with what let their visitor in. The wire itself is tested in wire.test.ts. */
 import { expect, test } from "bun:test";
 import type { Clock } from "../clock.ts";
 import { AppError } from "../errors.ts";

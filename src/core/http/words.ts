@@ -74,6 +74,7 @@ export const httpWords = defineWords({
     "access.busy": "Too many people are signing in at this moment. Try again in {seconds} seconds.",
     "access.noEntropy":
       "The machine has no random numbers yet, so the password can't be checked. Install haveged or rng-tools, or try again in {seconds} seconds.",
+    "access.noSuchPerson": "There is no user “{name}”. Look at the name's spelling.",
     "access.nameTaken": "There is a user “{name}” already. Choose another name.",
     "access.nameForm": "Letters, digits and . _ @ - only, without spaces.",
     "access.tokenNameTaken": "There is a token “{name}” already. Choose another name.",
@@ -150,6 +151,7 @@ export const httpWords = defineWords({
     "access.busy": "当前登录人数过多，请在 {seconds} 秒后重试。",
     "access.noEntropy":
       "本机尚无足够的随机数，无法校验密码。请安装 haveged 或 rng-tools，或在 {seconds} 秒后重试。",
+    "access.noSuchPerson": "没有用户“{name}”，请检查名称。",
     "access.nameTaken": "用户“{name}”已存在，请换一个名称。",
     "access.nameForm": "只能包含字母、数字和 . _ @ -，不能有空格。",
     "access.tokenNameTaken": "令牌“{name}”已存在，请换一个名称。",
