@@ -1,4 +1,8 @@
 /** The plugins that the executable brings. Taking one off this list leaves a program that still runs. */
 import type { Plugin } from "jimv";
+import { accessPlugin } from "./access/index.ts";
+import { nodesPlugin } from "./nodes/index.ts";
+import { setupPlugin } from "./setup/index.ts";
+import { templatesPlugin } from "./templates/index.ts";
 
-export const builtInPlugins: readonly Plugin[] = [];
+export const builtInPlugins: readonly Plugin[] = [accessPlugin, nodesPlugin, templatesPlugin, setupPlugin];

@@ -1,3 +1,2 @@
 /** What the program itself asks of built-in plugins: whether it is set up, and the tray of the frame. */
-export { setupService } from "./setup/index.ts";
-export { tasksTray } from "./tasks/index.ts";
+export { type SetupCode, setupCode, setupHost, setupService } from "./setup/index.ts";

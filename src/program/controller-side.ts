@@ -16,9 +16,10 @@ import { taskWords } from "../core/tasks/words.ts";
 import { Vault } from "../core/vault.ts";
 import { WordBook } from "../core/words.ts";
 import { builtInPlugins } from "../plugins/index.ts";
-import { setupService, tasksTray } from "../plugins/program.ts";
+import { setupCode, setupHost, setupService } from "../plugins/program.ts";
 import { makeShell, serveAsset, uiWords } from "../ui/index.ts";
 import { faces } from "./faces.ts";
+import { makeSetupCode } from "./setup-code.ts";
 import { version } from "./version.ts";
 
 /** The parts of a controller, made but not started. */
@@ -29,6 +30,7 @@ export interface ControllerSide {
   controller: Controller;
   plugins: readonly Plugin[];
   clusterId: string;
+  words: WordBook;
 }
 
 /** The folder for JimV's own state: its owner writes, and QEMU may pass through to disks below it. */
@@ -45,7 +47,14 @@ export async function allPlugins(config: Config): Promise<Plugin[]> {
 /** Opens and migrates the store, and makes everything that a controller is made of. */
 export async function makeControllerSide(
   config: Config,
-  world: { clock: Clock; log: Log; road: ControllerRoad; leadership: (store: Store) => Promise<Leadership> },
+  world: {
+    clock: Clock;
+    log: Log;
+    road: ControllerRoad;
+    leadership: (store: Store) => Promise<Leadership>;
+    /** Shows the one-time code of the set-up to whoever watches the start. */
+    printCode: (code: string) => void;
+  },
 ): Promise<ControllerSide> {
   const { clock, log, road } = world;
   const files = dataFiles(config.data);
@@ -73,8 +82,6 @@ export async function makeControllerSide(
     log: log.named("web"),
     shell: makeShell({
       version,
-      tray: async (viewer) => (controller ? controller.use(tasksTray)(viewer) : []),
-      views: ["task-tray"],
     }),
     assets: serveAsset,
     version,
@@ -83,5 +90,12 @@ export async function makeControllerSide(
   const leadership = await world.leadership(store);
   controller = new Controller({ store, clock, road, log, vault, web, clusterId, leadership });
   controller.provide(accessService, web.access);
-  return { store, vault, web, controller, plugins, clusterId };
+  controller.provide(setupCode, makeSetupCode(world.printCode));
+  controller.provide(setupHost, {
+    version,
+    localNode: config.node,
+    storagePath: `${config.data}/disks`,
+    road: () => road.status(),
+  });
+  return { store, vault, web, controller, plugins, clusterId, words };
 }

@@ -1,16 +1,10 @@
 /**
  * The one-time code of the first start: printed where only the machine's administrator reads it, so that
- * nobody else becomes administrator first. Plugins get it by `setupCode`.
+ * nobody else becomes administrator first.
  */
 import { timingSafeEqual } from "node:crypto";
-import { randomPassword, type ServiceKey, serviceKey } from "jimv";
-
-export interface SetupCode {
-  /** True for the right code. After some wrong ones a new code is made and printed. */
-  check(code: string): boolean;
-}
-
-export const setupCode: ServiceKey<SetupCode> = serviceKey("setupCode");
+import { randomPassword } from "../core/vault.ts";
+import type { SetupCode } from "../plugins/program.ts";
 
 const codeLength = 10;
 const triesPerCode = 10;

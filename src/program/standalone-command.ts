@@ -12,7 +12,6 @@ import { makeControllerSide, makeDataFolder } from "./controller-side.ts";
 import { lockData } from "./lock.ts";
 import { startNodeSide } from "./node-side.ts";
 import { configOf } from "./options.ts";
-import { makeSetupCode, setupCode } from "./setup-code.ts";
 import { stopSignal } from "./signals.ts";
 import { version } from "./version.ts";
 
@@ -42,6 +41,8 @@ async function standalone(config: Config): Promise<number> {
 async function serve(config: Config, log: Log): Promise<number> {
   const clock = realClock;
   const road = new LocalRoad(clock);
+  let lastCode = "";
+  let serving = false;
   let leader: Leader | null = null;
   const side = await makeControllerSide(config, {
     clock,
@@ -52,14 +53,12 @@ async function serve(config: Config, log: Log): Promise<number> {
       await leader.start();
       return leader;
     },
+    printCode: (code) => {
+      lastCode = code;
+      if (serving) console.log(`A new code for the set-up page: ${code}`);
+    },
   });
   const { store, web, controller, plugins, clusterId } = side;
-  controller.provide(
-    setupCode,
-    makeSetupCode((code) => {
-      lastCode = code;
-    }),
-  );
   await controller.start(plugins);
   const node = await startNodeSide(config, { clock, log, road: road.node(config.node), clusterId }, plugins);
   const tls = isLoopback(config.listenAddress) ? null : await listenOptions(config);
@@ -73,6 +72,7 @@ async function serve(config: Config, log: Log): Promise<number> {
   if (tls) console.log(`Certificate fingerprint (SHA-256): ${tls.fingerprint}`);
   if (!controller.use(setupService).isDone())
     console.log(`First start: open the page and enter the code ${lastCode}`);
+  serving = true;
   const signal = await stopSignal();
   log.info("stopping", { signal });
   // A stop that hangs must end, too: everything may be killed at any moment anyway.
@@ -85,5 +85,3 @@ async function serve(config: Config, log: Log): Promise<number> {
   late();
   return 0;
 }
-
-let lastCode = "";

@@ -100,6 +100,20 @@ export class Access {
   }
 
   /**
+   * Gives a person a new password and ends their sessions. For who lost it and has the machine.
+   * @throws AppError notFound
+   */
+  async setPassword(name: string, password: string): Promise<void> {
+    const user = await this.store.first(users, { where: eq(users.nameKey, nameKey(name)) });
+    if (!user) throw new AppError("notFound", "access.noSuchPerson", { name });
+    const passwordHash = await hashPassword(password);
+    await this.store.batch([
+      update(users, { passwordHash }, eq(users.id, user.id), { expect: 1 }),
+      remove(sessions, eq(sessions.userId, user.id)),
+    ]);
+  }
+
+  /**
    * Opens a session for who knows the password. Unknown names take as long as wrong passwords.
    * @throws AppError unauthenticated, tooMany (with seconds), unavailable
    */
