@@ -8,14 +8,14 @@ import { nodesMigrations } from "./migrations.ts";
 import { startNode } from "./operations.ts";
 import { startRoutes } from "./routes.ts";
 import { nodes } from "./schema.ts";
-import { NodeService } from "./service.ts";
+import { NodeService, NodeSettings } from "./service.ts";
 import { configureNode } from "./tasks.ts";
 import { nodesWords } from "./words.ts";
 
 export { isInSystem, refusedFolder } from "./folder.ts";
 export { ConfigBody } from "./routes.ts";
 export { type NodeRow, type NodeState, nodes } from "./schema.ts";
-export { defaultVncPorts, type NodeConfig, type NodeService } from "./service.ts";
+export { defaultVncPorts, type NodeConfig, type NodeService, NodeSettings } from "./service.ts";
 export {
   type NetworkChoice,
   type NodeTrouble,
@@ -37,6 +37,7 @@ export const nodesPlugin = definePlugin({
   words: nodesWords,
   tables: [nodes],
   migrations: nodesMigrations,
+  settings: NodeSettings,
   controller(context) {
     const service = new NodeService(context);
     context.provide(nodeService, service);

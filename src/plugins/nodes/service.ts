@@ -16,6 +16,7 @@ import {
   type ResultOf,
   type Task,
   type TaskError,
+  Type,
   timing,
   update,
 } from "jimv";
@@ -36,6 +37,12 @@ export interface NodeConfig {
 
 /** Outside the range that libvirt gives out by itself (from 5900) and below the kernel's own (from 32768). */
 export const defaultVncPorts = { first: 15900, last: 19899 } as const;
+/** What new nodes are offered. */
+export const NodeSettings = Type.Object({
+  vncPortFirst: Type.Integer({ minimum: 1024, maximum: 65535, default: defaultVncPorts.first }),
+  vncPortLast: Type.Integer({ minimum: 1024, maximum: 65535, default: defaultVncPorts.last }),
+});
+
 /** Fewer ports than this are a mistake: each running guest takes one. */
 const fewestPorts = 8;
 
