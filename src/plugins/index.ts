@@ -3,6 +3,7 @@ import type { Plugin } from "jimv";
 import { accessPlugin } from "./access/index.ts";
 import { nodesPlugin } from "./nodes/index.ts";
 import { setupPlugin } from "./setup/index.ts";
+import { tasksPlugin } from "./tasks/index.ts";
 import { templatesPlugin } from "./templates/index.ts";
 
-export const builtInPlugins: readonly Plugin[] = [accessPlugin, nodesPlugin, templatesPlugin, setupPlugin];
+export const builtInPlugins: readonly Plugin[] = [accessPlugin, tasksPlugin, nodesPlugin, templatesPlugin, setupPlugin];
