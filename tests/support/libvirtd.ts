@@ -111,11 +111,16 @@ export class PrivateLibvirtd {
         ...["unshare", "--mount", ...net, "--propagation", "private", "--"],
         ...["/bin/sh", "-c", namespaceScript, "sh", ...pairs, "--", ...command],
       ],
-      { stdin: "ignore", stdout: Bun.file(join(this.folder, "virtlogd.out")), stderr: "inherit" },
+      {
+        stdin: "ignore",
+        stdout: Bun.file(join(this.folder, "virtlogd.out")),
+        stderr: Bun.file(join(this.folder, "virtlogd.err")),
+      },
     );
   }
 
-  private inNamespace(command: string[]): string[] {
+  /** Command line that runs a command beside libvirtd: with its folders and, if private, its network. */
+  inNamespace(command: string[]): string[] {
     const net = this.options.privateNetwork ? ["--net"] : [];
     return ["nsenter", "--target", String(this.holder?.pid), "--mount", ...net, "--", ...command];
   }

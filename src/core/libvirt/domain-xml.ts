@@ -12,6 +12,7 @@ import {
   element,
   elements,
   parseTree,
+  partialReader,
   plainText,
   readXml,
   type TreeNode,
@@ -250,9 +251,11 @@ const mebibytes: Record<string, number> = {
   GiB: 1024,
 };
 
+const withoutDevices = partialReader("domain.devices");
+
 /** Whose it is and how big. Prefixes are free in XML, so the metadata is found by its namespace. */
 export function readTraits(xml: string): DomainTraits {
-  const domain = all(readXml(xml), "domain")[0];
+  const domain = all(readXml(xml, withoutDevices), "domain")[0];
   const unit = text(domain, "memory", at("unit")) ?? "KiB";
   return {
     clusterId: clusterIdOf(domain),

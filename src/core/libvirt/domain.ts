@@ -14,6 +14,7 @@ import {
   using,
 } from "./call.ts";
 import { listAll } from "./connection.ts";
+import { patchDiskIn, patchDiskOut } from "./disk-xml.ts";
 import {
   type DomainTraits,
   patchShape,
@@ -23,7 +24,7 @@ import {
   type Vnc,
 } from "./domain-xml.ts";
 import { virError } from "./errors.ts";
-import { HypervisorError } from "./hypervisor.ts";
+import { type DomainDisk, HypervisorError } from "./hypervisor.ts";
 import { statsRecords } from "./stats.ts";
 
 const listFlags = { transient: 8 } as const; // VIR_CONNECT_LIST_DOMAINS_TRANSIENT
@@ -187,28 +188,62 @@ export function xml(context: Context, uuid: string): string {
   return withDomain(context, uuid, (domain) => xmlOf(context, domain, 0));
 }
 
-/** The calls that take nothing but the domain, with the words for "libvirt could not …". */
-const plainActions = {
-  start: ["start the domain", (lib, domain) => lib.virDomainCreate(domain)],
-  shutdown: ["ask the guest to shut down", (lib, domain) => lib.virDomainShutdown(domain)],
-  reboot: ["ask the guest to reboot", (lib, domain) => lib.virDomainReboot(domain, 0)],
-  destroy: ["force the domain off", (lib, domain) => lib.virDomainDestroy(domain)],
-  reset: ["reset the domain", (lib, domain) => lib.virDomainReset(domain, 0)],
-  suspend: ["pause the domain", (lib, domain) => lib.virDomainSuspend(domain)],
-  resume: ["resume the domain", (lib, domain) => lib.virDomainResume(domain)],
-} as const satisfies Record<string, [string, (lib: Context["lib"], domain: Pointer) => number]>;
+interface Action {
+  /** Completes "libvirt could not …". */
+  what: string;
+  call: (lib: Context["lib"], domain: Pointer) => number;
+  /** virDomainStates in which it makes sense. */
+  from: readonly number[];
+}
 
-export type PlainAction = keyof typeof plainActions;
+const running = [1, 2]; // RUNNING, BLOCKED
+const off = [5, 6]; // SHUTOFF, CRASHED
+const paused = [3, 7]; // PAUSED, PMSUSPENDED
+
+/** The calls that take nothing but the domain. */
+const actions = {
+  start: { what: "start the domain", call: (lib, it) => lib.virDomainCreate(it), from: off },
+  shutdown: {
+    what: "ask the guest to shut down",
+    call: (lib, it) => lib.virDomainShutdown(it),
+    from: running,
+  },
+  reboot: { what: "ask the guest to reboot", call: (lib, it) => lib.virDomainReboot(it, 0), from: running },
+  destroy: {
+    what: "force the domain off",
+    call: (lib, it) => lib.virDomainDestroy(it),
+    from: [1, 2, 3, 4, 6, 7],
+  },
+  reset: {
+    what: "reset the domain",
+    call: (lib, it) => lib.virDomainReset(it, 0),
+    from: [...running, ...paused],
+  },
+  suspend: { what: "pause the domain", call: (lib, it) => lib.virDomainSuspend(it), from: running },
+  resume: { what: "resume the domain", call: (lib, it) => lib.virDomainResume(it), from: paused },
+} as const satisfies Record<string, Action>;
+
+export type PlainAction = keyof typeof actions;
 
 /** @throws HypervisorError wrongState, portInUse, noMemory, notFound */
 export function act(context: Context, action: PlainAction, uuid: string): void {
-  const [what, call] = plainActions[action];
+  const { what, call, from } = actions[action];
   withDomain(context, uuid, (domain) => {
     if (call(context.lib, domain) === 0) return;
     const error = failure(context.lib, what, context.conn);
-    if (action === "destroy" && error.libvirt?.code === virError.operationInvalid) return; // off already
-    throw error;
+    if (error.code !== "internal" && error.code !== "wrongState") throw error;
+    // Some drivers have no number of their own for a wrong state: then the state itself tells.
+    const wrong =
+      error.code === "wrongState" || !(from as readonly number[]).includes(stateOf(context, domain));
+    if (wrong && action === "destroy") return; // off already
+    throw wrong ? new HypervisorError("wrongState", error.message, error.libvirt) : error;
   });
+}
+
+function stateOf({ lib }: Context, domain: Pointer): number {
+  const state = out(4);
+  if (lib.virDomainGetState(domain, state, null, 0) < 0) lib.virResetLastError();
+  return state.readInt32LE(0);
 }
 
 /** Reads the stored definition with its secrets, changes it and defines it again. */
@@ -242,6 +277,25 @@ export function reshape(context: Context, uuid: string, change: ShapeChange & { 
   if (change.vcpus !== undefined || change.memoryMiB !== undefined) {
     redefine(context, uuid, (before) => patchShape(before, change));
   }
+}
+
+function mustBeOff(context: Context, uuid: string): void {
+  const current = one(context, uuid);
+  if (!current) throw new HypervisorError("notFound", `There is no domain ${uuid} on this machine.`);
+  if (current[2] !== 5)
+    throw new HypervisorError("wrongState", "The domain must be off before its disks can change.");
+}
+
+/** One more disk in the stored definition. `directIo`: the file system takes O_DIRECT. */
+export function attachDisk(context: Context, uuid: string, disk: DomainDisk, directIo: boolean): void {
+  mustBeOff(context, uuid);
+  redefine(context, uuid, (before) => patchDiskIn(before, disk, directIo ? "none" : "writeback"));
+}
+
+/** Without the disk of this path. */
+export function detachDisk(context: Context, uuid: string, path: string): void {
+  mustBeOff(context, uuid);
+  redefine(context, uuid, (before) => patchDiskOut(before, path));
 }
 
 /**

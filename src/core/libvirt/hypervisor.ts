@@ -254,6 +254,14 @@ export interface Hypervisor {
   /** Changes vCPUs, memory or name of the stored definition of a domain that is off. */
   reshape(uuid: string, change: { vcpus?: number; memoryMiB?: number; name?: string }): Promise<void>;
 
+  /**
+   * Adds a disk to the stored definition of a domain that is off; one with that path already is fine.
+   * @throws HypervisorError wrongState, exists (the target is taken), notFound
+   */
+  attachDisk(uuid: string, disk: DomainDisk): Promise<void>;
+  /** Takes the disk with this path out of the stored definition of a domain that is off; absent is fine. */
+  detachDisk(uuid: string, path: string): Promise<void>;
+
   /** True when the guest agent answers a ping within `timeoutSeconds`. Never throws for silence. */
   agentAnswers(uuid: string, timeoutSeconds: number): Promise<boolean>;
   /** Any guest-agent command; its `return` value. @throws HypervisorError agentSilent, unsupported, denied */

@@ -49,6 +49,10 @@ export interface LaneOptions {
 const leakLimit = 8;
 let nextId = 1;
 
+function answerOf(answer: FromWorker & { kind: "answer" }): unknown {
+  return answer.json ? JSON.parse(String(answer.value)) : answer.value;
+}
+
 export class Lane {
   private workers: LaneWorker[] = [];
   private readonly queue: Job[] = [];
@@ -160,7 +164,7 @@ export class Lane {
     }
     if (job && job.id === message.id) {
       if (job.timer) clearTimeout(job.timer);
-      if (message.kind === "answer") job.resolve(message.value as never);
+      if (message.kind === "answer") job.resolve(answerOf(message) as never);
       else {
         const error = fromPlainError(message.error);
         if (error.code === "unavailable") this.options.onUnavailable();

@@ -8,6 +8,7 @@ import type { ListedDomain, PlainAction } from "./domain.ts";
 import { type DomainTraits, domainXml } from "./domain-xml.ts";
 import {
   type Acceleration,
+  type DomainDisk,
   type DomainEvent,
   type DomainFact,
   type DomainSpec,
@@ -253,6 +254,16 @@ export class RealHypervisor implements Hypervisor {
     await this.guard(uuid);
     await this.session.call("short", "reshape", [uuid, change]);
     this.forget(uuid);
+  }
+
+  async attachDisk(uuid: string, disk: DomainDisk): Promise<void> {
+    await this.guard(uuid);
+    await this.session.call("short", "attachDisk", [uuid, disk, await takesDirectIo(disk.path)]);
+  }
+
+  async detachDisk(uuid: string, path: string): Promise<void> {
+    await this.guard(uuid);
+    await this.session.call("short", "detachDisk", [uuid, path]);
   }
 
   // ---- guest agent

@@ -51,17 +51,6 @@ function fieldName(place: number, at: number, words: Uint32Array, bytes: Buffer)
   return name;
 }
 
-const uuidHex: string[] = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, "0"));
-
-function uuidText(raw: Buffer): string {
-  let text = "";
-  for (let i = 0; i < 16; i++) {
-    if (i === 4 || i === 6 || i === 8 || i === 10) text += "-";
-    text += uuidHex[raw[i] ?? 0];
-  }
-  return text;
-}
-
 /**
  * Statistics of all domains except hidden ones, in one round trip.
  * @param groups virDomainStatsTypes, or 0 for all that the driver has
@@ -75,7 +64,7 @@ export function statsRecords(context: Context, groups: number): DomainStats[] {
     lib.virConnectGetAllDomainStats(conn, groups, array, nowait),
   );
   const result: DomainStats[] = [];
-  const uuid = out(16);
+  const uuid = out(37);
   using(outPointer(array), lib.virDomainStatsRecordListFree, (records) => {
     for (let i = 0; i < count; i++) {
       const record = read.ptr(records, i * 8) as Pointer;
@@ -83,9 +72,9 @@ export function statsRecords(context: Context, groups: number): DomainStats[] {
       const rawName = lib.virDomainGetName(domain);
       const name = rawName ? borrowString(rawName) : "";
       if (isHidden(name)) continue;
-      lib.virDomainGetUUID(domain, uuid);
+      lib.virDomainGetUUIDString(domain, uuid);
       const values = parseParameters(read.ptr(record, 8) as Pointer, read.i32(record, 16));
-      result.push({ uuid: uuidText(uuid), name, values });
+      result.push({ uuid: uuid.toString("latin1", 0, 36), name, values });
     }
   });
   return result;
@@ -118,7 +107,7 @@ function parseParameters(pointer: Pointer, count: number): DomainStats["values"]
         values[name] = (words[value + 1] ?? 0) * 4294967296 + (words[value] ?? 0);
         break;
       case types.double:
-        values[name] = doubles[(at + 88) >> 3] ?? 0;
+        values[name] = doubles[(at + 88) >> 3] ?? 0; // libvirt hands out no NaN: JSON would make it null
         break;
       case types.boolean:
         values[name] = bytes[at + 88] !== 0;

@@ -193,14 +193,6 @@ export const required = {
     returns: ["ptr", "const char *"],
     args: [["ptr", "virDomainPtr domain"]],
   },
-  virDomainGetUUID: {
-    since: "0.0.5",
-    returns: ["i32", "int"],
-    args: [
-      ["ptr", "virDomainPtr domain"],
-      ["ptr", "unsigned char *uuid"],
-    ],
-  },
   virDomainGetUUIDString: {
     since: "0.1.1",
     returns: ["i32", "int"],

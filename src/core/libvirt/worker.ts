@@ -17,21 +17,23 @@ import type {
   RawEvent,
   ToWorker,
 } from "./protocol.ts";
-import { calls, toPlainError } from "./protocol.ts";
+import { calls, jsonCalls, toPlainError } from "./protocol.ts";
 import { isHidden } from "./states.ts";
 import { type Libvirt, loadLibvirt } from "./symbols.ts";
 
 declare const self: Worker;
 
-function post(message: FromWorker, transfer: ArrayBuffer[] = []): void {
-  self.postMessage(message, transfer);
+function post(message: FromWorker): void {
+  self.postMessage(message);
 }
 
 /** Runs one request and answers it. */
-function answer(id: number, body: () => unknown): void {
+function answer(id: number, body: () => unknown, asJson = false): void {
   try {
     const value = body();
-    post({ kind: "answer", id, value, liveHandles: liveHandles() });
+    if (asJson)
+      post({ kind: "answer", id, value: JSON.stringify(value), liveHandles: liveHandles(), json: true });
+    else post({ kind: "answer", id, value, liveHandles: liveHandles() });
   } catch (error) {
     post({ kind: "failed", id, error: toPlainError(error), liveHandles: liveHandles() });
   }
@@ -80,11 +82,12 @@ function callRole(lib: Libvirt): (request: CallRequest) => void {
       conn = request.conn as Pointer | null;
       return;
     }
-    answer(request.id, () => {
+    const make = () => {
       const context = { lib, conn: conn ?? (0 as Pointer) };
       const call = calls[request.name as CallName] as (...args: unknown[]) => unknown;
       return call(context, ...request.args);
-    });
+    };
+    answer(request.id, make, jsonCalls.has(request.name));
   };
 }
 

@@ -50,18 +50,27 @@ function withoutUndefined(value: XmlValue): XmlValue {
   );
 }
 
-const reader = new XMLParser({ ...reading, attributeNamePrefix: "@_", alwaysCreateTextNode: false });
+const reader = new XMLParser({ ...reading, attributeNamePrefix: "@_" });
 
 /** A read document, walked with `path`, `all` and `text`. */
 export type Xml = unknown;
 
-/** @throws HypervisorError internal when it is no XML */
-export function readXml(xml: string): Xml {
+/**
+ * A document as plain objects.
+ * @param parser reads only a part of it, where that matters; see `partialReader`
+ * @throws HypervisorError internal when it is no XML
+ */
+export function readXml(xml: string, parser: XMLParser = reader): Xml {
   try {
-    return reader.parse(xml, true);
+    return parser.parse(xml, parser === reader);
   } catch (error) {
     throw new HypervisorError("internal", `libvirt handed out XML that can't be read: ${String(error)}`);
   }
+}
+
+/** A parser that leaves what is inside this path (`domain.devices`) unread, for documents read in great numbers. */
+export function partialReader(skip: string): XMLParser {
+  return new XMLParser({ ...reading, attributeNamePrefix: "@_", stopNodes: [skip] });
 }
 
 /** All elements of this path below a node; none is an empty list. */
