@@ -94,13 +94,18 @@ describe("tokens", () => {
     expect(token).toMatchObject({ role: "operator", expiresAt: lab.clock.now() + 30 * 24 * 3_600_000 });
     const dialog = await (await one.ask(`/tokens/${token?.id}/revoke`)).text();
     expect(dialog).toContain(`action="/tokens/${token?.id}/revoke"`);
-    await one.ask(`/tokens/${token?.id}/revoke`, { form: { _csrf: one.csrf }, headers: { "hx-request": "true" } });
+    await one.ask(`/tokens/${token?.id}/revoke`, {
+      form: { _csrf: one.csrf },
+      headers: { "hx-request": "true" },
+    });
     expect((await ask("/api/v1/events?after=-1", program)).status).toBe(401);
   });
 
   test("wrong fields come back with the form", async () => {
     const one = await lab.session();
-    await one.ask("/tokens/new", { form: { name: "ci", role: "reader", validDays: "never", _csrf: one.csrf } });
+    await one.ask("/tokens/new", {
+      form: { name: "ci", role: "reader", validDays: "never", _csrf: one.csrf },
+    });
     for (const [fields, expected] of [
       [{ name: "ci", role: "reader", validDays: "30" }, "There is a token “ci” already"],
       [{ name: "a <b>", role: "reader", validDays: "30" }, "Letters, digits and . _ @ - only"],

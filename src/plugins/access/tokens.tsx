@@ -31,6 +31,7 @@ import {
   Notice,
   PageHead,
   Panel,
+  Row,
   remove,
   replace,
   Select,
@@ -309,7 +310,9 @@ function Made({ viewer, name, secret }: { viewer: Viewer; name: string; secret: 
             {say("tokens.once")}
           </Notice>
           <Command lang={language} text={secret} />
-          <Button href="/tokens">{say("tokens.back")}</Button>
+          <Row>
+            <Button href="/tokens">{say("tokens.back")}</Button>
+          </Row>
         </Stack>
       </Panel>
     </div>
