@@ -38,7 +38,7 @@ export async function buildAssets(): Promise<void> {
   write("app.css", css);
   write("app.js", script);
   write("own.js", client);
-  write("console.js", console_);
+  write("console.js", `/* noVNC 1.7.0, MPL-2.0, https://github.com/novnc/noVNC */\n${console_}`);
   write("icon.svg", favicon);
   place("sprite.txt", await makeSprite());
 }

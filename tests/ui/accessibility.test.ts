@@ -8,7 +8,7 @@ import type { Browser } from "playwright-core";
 import { galleryPages } from "../../src/ui/gallery/index.tsx";
 import { openPage, Site, startBrowser } from "./site.tsx";
 
-setDefaultTimeout(30_000);
+setDefaultTimeout(60_000);
 
 let site: Site;
 let browser: Browser;

@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, setDefaultTimeout, te
 import type { Browser, Page } from "playwright-core";
 import { openPage, Site, startBrowser } from "./site.tsx";
 
-setDefaultTimeout(30_000);
+setDefaultTimeout(60_000);
 
 let site: Site;
 let browser: Browser;
@@ -91,6 +91,26 @@ describe("tables", () => {
     await page.keyboard.press("Escape");
     await page.keyboard.press("?");
     expect(await page.locator("dialog#keys").isVisible()).toBe(false);
+  });
+
+  test("the filter narrows the list while one types, keeps the focus, and can be shared as an address", async () => {
+    await open("guests");
+    await page.keyboard.press("/");
+    await page.keyboard.type("nobody");
+    await page.locator("#guests .empty").waitFor({ state: "visible" });
+    expect(await page.locator("#guests-rows tr").count()).toBe(0);
+    expect(await page.evaluate(() => document.activeElement?.id)).toBe("filter-field");
+    expect(page.url()).toEndWith("/guests?q=nobody");
+    await page.fill("#filter-field", "");
+    await page.waitForSelector("#guests-rows tr");
+    expect(complaints).toEqual([]);
+  });
+
+  test("G, then a letter, goes to a place", async () => {
+    await open("parts");
+    await page.keyboard.press("g");
+    await page.keyboard.press("g");
+    await page.waitForURL("**/guests");
   });
 
   test("the row menu opens at its button, is worked by arrows, and says why an entry can't be used", async () => {
@@ -252,7 +272,7 @@ describe("fields", () => {
 });
 
 async function expectEventually(done: () => boolean): Promise<void> {
-  const until = Date.now() + 5000;
+  const until = Date.now() + 20_000;
   while (!done() && Date.now() < until) await Bun.sleep(10);
   expect(done()).toBe(true);
 }

@@ -6,7 +6,7 @@ import { guestTable } from "../../src/ui/gallery/guests.tsx";
 import { append, html, reload, remove, replace, TableRow, trayChange } from "../../src/ui/index.ts";
 import { openPage, Site, startBrowser } from "./site.tsx";
 
-setDefaultTimeout(30_000);
+setDefaultTimeout(60_000);
 
 let site: Site;
 let browser: Browser;
@@ -47,7 +47,7 @@ const textOf = (name: string): Promise<string | null> =>
   page.locator(`#${idOf(name)} [data-col="state"]`).textContent();
 
 async function until(done: () => boolean | Promise<boolean>): Promise<void> {
-  const end = Date.now() + 8000;
+  const end = Date.now() + 20_000;
   while (!(await done()) && Date.now() < end) await Bun.sleep(10);
   expect(await done()).toBe(true);
 }

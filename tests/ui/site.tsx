@@ -1,6 +1,6 @@
 /** A tiny site for the browser tests: the gallery's pages, one live stream under our hand, and a record of posts. */
 import { type Browser, chromium, type Page } from "playwright-core";
-import { serveGallery } from "../../src/ui/gallery/index.tsx";
+import { galleryPages, serveGallery } from "../../src/ui/gallery/index.tsx";
 import { append, Form, Toast } from "../../src/ui/index.ts";
 import { html } from "../../src/ui/live.ts";
 import { DangerDialog } from "../../src/ui/parts/dialog.tsx";
@@ -65,6 +65,10 @@ export class Site {
     const page = await serveGallery(request);
     if (page) return page;
     if (request.method === "POST") return this.post(request, url);
+    if (url.pathname === "/guests") {
+      const name = url.searchParams.get("q") === "nobody" ? "guests-empty" : "guests";
+      return fragment(await galleryPages[name]({ lang: "en", theme: "light" }));
+    }
     if (url.pathname === "/guests/batch/delete") {
       const ids = url.searchParams.getAll("id");
       return fragment(
@@ -162,7 +166,7 @@ export async function openPage(
   const context = await browser.newContext({ viewport: { width, height: 900 } });
   const page = await context.newPage();
   // Shorter than a test's own limit: a test that runs out of time takes the browser with it.
-  page.setDefaultTimeout(5000);
+  page.setDefaultTimeout(20_000);
   const complaints: string[] = [];
   page.on("console", (message) => {
     if (message.type() === "error" || message.type() === "warning") complaints.push(message.text());

@@ -99,8 +99,6 @@ byId("console-scale").addEventListener("click", ({ currentTarget }) => {
   (currentTarget as HTMLElement).setAttribute("aria-pressed", String(scaled));
   if (rfb) {
     rfb.scaleViewport = scaled;
-    rfb.clipViewport = false;
-    screen.classList.toggle("scrolls", !scaled);
   }
 });
 byId("console-full").addEventListener("click", () => {

@@ -31,7 +31,7 @@ export function startMorph(): void {
 /** A message that adds what is on the page already (a replayed one) replaces it. */
 function replaceInstead(task: SwapTask): void {
   const id = task.fragment.firstElementChild?.id;
-  const there = id && task.swapSpec.style.startsWith("before") ? document.getElementById(id) : null;
+  const there = id && /^(before|after)/.test(task.swapSpec.style) ? document.getElementById(id) : null;
   if (!there) return;
   task.target = there;
   task.swapSpec = { ...task.swapSpec, style: "outerMorph" };

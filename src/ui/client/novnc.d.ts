@@ -7,7 +7,6 @@ declare module "@novnc/novnc" {
       options: { credentials: { password: string }; shared: boolean },
     );
     scaleViewport: boolean;
-    clipViewport: boolean;
     background: string;
     focus(): void;
     disconnect(): void;

@@ -21,6 +21,8 @@ export interface FilterBarProps {
   keep?: Record<string, string | undefined>;
   segments?: readonly (Tab & { key: string })[];
   segment?: string;
+  /** Segments of the page's own, which a live view replaces. */
+  beside?: Child;
   /** At the right end. */
   children?: Child;
 }
@@ -63,6 +65,7 @@ export function FilterBar(p: FilterBarProps) {
       {p.segments ? (
         <Segments items={p.segments} current={p.segment ?? ""} label={say(p.lang, "filter.segments")} />
       ) : null}
+      {p.beside}
       {p.children ? <div class="aside">{p.children}</div> : null}
     </div>
   );
