@@ -65,3 +65,22 @@ export function exportedSymbols(file: Buffer): Map<string, string> {
   }
   return found;
 }
+
+/** The version nodes that a file asks of its libraries (`GLIBC_2.17`), each once. */
+export function neededVersions(file: Buffer): string[] {
+  const sections = sectionsOf(file);
+  const needs = sections.find((section) => section.type === sectionTypes.versionNeed);
+  const found = new Set<string>();
+  if (!needs) return [];
+  const strings = sections[needs.link]?.offset ?? 0;
+  let at = needs.offset;
+  for (let i = 0; i < needs.info; i++) {
+    let auxiliary = at + file.readUInt32LE(at + 8);
+    for (let left = file.readUInt16LE(at + 2); left > 0; left--) {
+      found.add(stringAt(file, strings + file.readUInt32LE(auxiliary + 8)));
+      auxiliary += file.readUInt32LE(auxiliary + 12);
+    }
+    at += file.readUInt32LE(at + 12);
+  }
+  return [...found];
+}

@@ -1,0 +1,85 @@
+/** Each gate must be seen to close: a planted fault makes it fail, and for the reason planted. */
+import { afterAll, expect, test } from "bun:test";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { run } from "./run.ts";
+
+// Inside the repository, so that the tools find their configuration.
+mkdirSync(".cache", { recursive: true });
+const folder = mkdtempSync(".cache/gates-");
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function plant(path: string, text: string): void {
+  const full = join(folder, path);
+  mkdirSync(join(full, ".."), { recursive: true });
+  writeFileSync(full, text);
+}
+
+const gate = (name: string, ...args: string[]) =>
+  run([process.execPath, `scripts/gates/${name}.ts`, ...args]);
+
+test("tidy refuses markers, any, and tests that don't run", async () => {
+  const marker = ["TO", "DO"].join("");
+  plant("tidy/a.ts", `// ${marker} later\nexport const a = 1 as ${"any"};\n`);
+  plant("tidy/b.test.ts", `test.${"skip"}("x", () => {});\n`);
+  const { code, err } = await gate("tidy", join(folder, "tidy"));
+  expect(code).toBe(1);
+  for (const line of ["a.ts:1", "a.ts:2", "b.test.ts:1"]) expect(err).toContain(line);
+});
+
+test("words refuses unused keys, other places, and keys without a text", async () => {
+  const core = join(process.cwd(), "src/core/words.ts");
+  plant(
+    "words/words.ts",
+    `import { defineWords } from ${JSON.stringify(core)};
+export const words = defineWords({
+  en: { "x.used": "Hello {name}", "x.unused": "Nobody" },
+  "zh-CN": { "x.used": "你好", "x.unused": "无" },
+});\n`,
+  );
+  plant("words/page.ts", 'say("x.used"); say("x.missing");\n');
+  const { code, err } = await gate("words", join(folder, "words"));
+  expect(code).toBe(1);
+  expect(err).toContain('"x.unused" is used nowhere');
+  expect(err).toContain('"x.used" has other places');
+  expect(err).toContain('no text for "x.missing"');
+});
+
+test("plugins refuses a folder without index, odd names, and a name that is not the folder's", async () => {
+  plant("plugins/one/service.ts", "export {};\n");
+  plant("plugins/two/index.ts", 'export const p = definePlugin({ name: "three" });\n');
+  plant("plugins/two/utils.ts", "export {};\n");
+  plant("plugins/two/pages.tsx", "export {};\n");
+  const { code, err } = await gate("plugins", join(folder, "plugins"));
+  expect(code).toBe(1);
+  for (const part of [
+    "one: has no index.ts",
+    '"utils.ts" is not a name',
+    "pages but no words",
+    'define the plugin "two"',
+  ])
+    expect(err).toContain(part);
+});
+
+test("walls fails when it sees too few modules", async () => {
+  plant("walls/a.ts", "export const a = 1;\n");
+  const { code, err } = await gate("walls", join(folder, "walls"));
+  expect(code).toBe(1);
+  expect(err).toContain("the tool is blind");
+});
+
+test("executable refuses what needs newer symbols or holds an addon", async () => {
+  const own = await gate("executable", "/bin/true");
+  const text = own.out + own.err;
+  // Debian 12's coreutils need a glibc newer than 2.17.
+  expect(own.code).toBe(1);
+  expect(text).toContain("the highest allowed is GLIBC_2.17");
+  const addon = Buffer.concat([
+    Buffer.from(await Bun.file(process.execPath).arrayBuffer()),
+    Buffer.from(await Bun.file("/lib/x86_64-linux-gnu/libc.so.6").arrayBuffer()),
+  ]);
+  writeFileSync(join(folder, "with-addon"), addon);
+  const { code, err } = await gate("executable", join(folder, "with-addon"));
+  expect(code).toBe(1);
+  expect(err).toContain("native addon");
+});

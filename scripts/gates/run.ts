@@ -1,0 +1,10 @@
+/** Runs a program and collects what it prints. */
+export async function run(command: string[]): Promise<{ code: number; out: string; err: string }> {
+  const child = Bun.spawn(command, { stdout: "pipe", stderr: "pipe" });
+  const [out, err, code] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+    child.exited,
+  ]);
+  return { code, out, err };
+}
