@@ -16,7 +16,7 @@ import { taskWords } from "../core/tasks/words.ts";
 import { Vault } from "../core/vault.ts";
 import { WordBook } from "../core/words.ts";
 import { builtInPlugins } from "../plugins/index.ts";
-import { setupCode, setupHost, setupService } from "../plugins/program.ts";
+import { setupCode, setupHost, setupService, tasksTray } from "../plugins/program.ts";
 import { makeShell, serveAsset, uiWords } from "../ui/index.ts";
 import { faces } from "./faces.ts";
 import { makeSetupCode } from "./setup-code.ts";
@@ -82,6 +82,8 @@ export async function makeControllerSide(
     log: log.named("web"),
     shell: makeShell({
       version,
+      tray: async (viewer) => (controller ? controller.use(tasksTray)(viewer) : []),
+      views: ["task-tray"],
     }),
     assets: serveAsset,
     version,
