@@ -155,7 +155,7 @@ export function html(
   };
   const takesGzip = /\bgzip\b/.test(request.headers.get("accept-encoding") ?? "");
   if (!takesGzip || markup.length < compressFromBytes) return new Response(markup, { status, headers: all });
-  return new Response(Bun.gzipSync(Buffer.from(markup)), {
+  return new Response(Bun.gzipSync(Buffer.from(markup), { level: 4 }), {
     status,
     headers: { ...all, "content-encoding": "gzip" },
   });

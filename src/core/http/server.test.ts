@@ -480,6 +480,7 @@ describe("small pages of the core", () => {
     ]);
     expect(Object.keys(list?.responses ?? {})).toContain("422");
     expect(JSON.stringify(document)).not.toContain("x-jimv");
+    expect((await anonymous.ask("/problems/invalid")).headers.get("location")).toBe("/api/docs#problems");
     const page = await (await anonymous.ask("/api/docs?q=make")).text();
     expect(page).toContain("Make a thing");
     expect(page).not.toContain("List things");

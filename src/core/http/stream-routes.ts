@@ -85,7 +85,7 @@ export interface SmallPagesDependencies {
   logFailure(what: string, error: unknown): void;
 }
 
-/** Field checks, the palette's search, and the choice of a language. */
+/** Field checks, the palette's search, the choice of a language, and where problem types lead. */
 export function smallPages(needs: SmallPagesDependencies): PageRoute[] {
   return [
     {
@@ -125,6 +125,13 @@ export function smallPages(needs: SmallPagesDependencies): PageRoute[] {
         );
         return { fragment: needs.shell.searchHits({ viewer, hits: found.flat() }) };
       },
+    },
+    {
+      // The `type` of a problem document is an address that people may open.
+      method: "GET",
+      path: "/problems/{kind}",
+      role: "anyone",
+      handle: () => ({ redirect: "/api/docs#problems" }),
     },
     {
       method: "POST",

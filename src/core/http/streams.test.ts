@@ -120,6 +120,7 @@ describe("the page's stream", () => {
     lab.clock.pass(timing.streamHeartbeatMilliseconds);
     expect(await stream.next()).toBe("id: 1");
     expect(timing.streamHeartbeatMilliseconds).toBeLessThanOrEqual(8_000);
+    expect(timing.streamHeartbeatMilliseconds * 2).toBeLessThan(timing.connectionIdleSeconds * 1_000);
   });
 
   test("ends after its lifetime", async () => {

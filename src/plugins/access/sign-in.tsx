@@ -52,12 +52,12 @@ async function signIn(access: AccessService, call: PageCall): Promise<PageAnswer
   const { viewer, form, partial } = call;
   const next = localPath(typeof form.next === "string" ? form.next : null);
   const name = typeof form.name === "string" ? form.name : "";
-  const refuse = (problem: string, status: number): PageAnswer => {
+  const refuse = (problem: string, status: number, headers: Record<string, string> = {}): PageAnswer => {
     const state = { name, next, problem };
     // A form asks htmx to be replaced at 422 alone.
     return partial
       ? { fragment: <SignInForm viewer={viewer} state={state} />, status: 422 }
-      : page(viewer, state, status);
+      : { ...page(viewer, state, status), headers };
   };
   const parsed = parseForm(SignIn, form);
   if (!parsed.ok) return refuse(viewer.say("access.wrongPassword"), 422);
@@ -66,7 +66,9 @@ async function signIn(access: AccessService, call: PageCall): Promise<PageAnswer
     return { redirect: next, headers };
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
-    return refuse(sentenceOf(error, viewer.say), error.status);
+    const { seconds } = error.args;
+    const headers = seconds === undefined ? {} : { "retry-after": String(seconds) };
+    return refuse(sentenceOf(error, viewer.say), error.status, headers);
   }
 }
 
@@ -76,7 +78,7 @@ interface State {
   problem: string | null;
 }
 
-const page = (viewer: Viewer, state: State, status: number): PageAnswer => ({
+const page = (viewer: Viewer, state: State, status: number) => ({
   page: (
     <Stack>
       <h1>{viewer.say("signIn.title")}</h1>
@@ -84,7 +86,7 @@ const page = (viewer: Viewer, state: State, status: number): PageAnswer => ({
     </Stack>
   ),
   title: viewer.say("signIn.title"),
-  frame: "narrow",
+  frame: "narrow" as const,
   status,
 });
 
