@@ -1,9 +1,9 @@
 /** The console's page: a window of its own. What may be done with the guest is on the guest's page. */
 import type { Viewer } from "jimv";
 import { ConsolePage } from "jimv/ui";
-import { type ConsoleGuest, socketPath } from "./service.ts";
+import { socketPath } from "./service.ts";
 
-export function consolePage(guest: ConsoleGuest, viewer: Viewer) {
+export function consolePage(guest: { uuid: string; name: string }, viewer: Viewer) {
   return (
     <ConsolePage
       lang={viewer.language}

@@ -1,7 +1,7 @@
 /** The console's addresses: its page, its tickets (for the page and for programs), and its socket. */
 import { AppError, type ControllerContext, roles, type SocketPeer, Type, type Viewer } from "jimv";
 import { consolePage } from "./pages.tsx";
-import { type ConsoleService, hasScreen, socketPath } from "./service.ts";
+import { type ConsoleService, socketPath } from "./service.ts";
 import { openTunnel } from "./tunnel.ts";
 
 const Uuid = Type.String({ minLength: 36, maxLength: 36, pattern: "^[0-9a-f-]{36}$" });
@@ -13,8 +13,9 @@ export function consoleRoutes(context: ControllerContext, service: ConsoleServic
     path: "/guests/{uuid}/console",
     role: "operator",
     handle: async ({ params, viewer }) => {
-      const guest = await service.guest(params.uuid ?? "");
-      return { page: consolePage(guest, viewer), title: guest.name, frame: "bare" };
+      const uuid = params.uuid ?? "";
+      const name = await service.name(uuid);
+      return { page: consolePage({ uuid, name }, viewer), title: name, frame: "bare" };
     },
   });
   web.page({
@@ -59,7 +60,7 @@ export function consoleRoutes(context: ControllerContext, service: ConsoleServic
 
 /** From a ticket to a screen. Ends when the guest's does, or when the guest moved. */
 async function openConsole(
-  context: Pick<ControllerContext, "store" | "clock">,
+  context: Pick<ControllerContext, "store" | "clock" | "log">,
   service: ConsoleService,
   url: URL,
   viewer: Viewer | null,
@@ -68,16 +69,20 @@ async function openConsole(
   if (!viewer) throw new AppError("unauthenticated", "http.signIn");
   if (roles.indexOf(viewer.role) < roles.indexOf("operator"))
     throw new AppError("forbidden", "http.needsRole", { role: "operator" });
-  const { guest, address } = await service.redeem(url.searchParams.get("ticket") ?? "", viewer.actor);
+  const { guestUuid, address } = await service.redeem(url.searchParams.get("ticket") ?? "", viewer.actor);
   const tunnel = await openTunnel(address, peer, context.clock);
-  const forget = context.store.onEvents((events) => {
-    if (events.some((event) => event.topic === "guest" && event.key === guest.uuid)) void look();
-  });
   const look = async (): Promise<void> => {
-    const now = await service.guest(guest.uuid).catch(() => null);
-    const same = now && hasScreen(now) && now.nodeName === guest.nodeName && now.vncPort === guest.vncPort;
-    if (!same) tunnel.end("the guest stopped");
+    try {
+      if (!(await service.isStillAt(guestUuid, address))) tunnel.end("the guest stopped");
+    } catch (error) {
+      context.log.warn("looking after a console's guest failed; the console goes on", {
+        error: String(error),
+      });
+    }
   };
+  const forget = context.store.onEvents((events) => {
+    if (events.some((event) => event.topic === "guest" && event.key === guestUuid)) void look();
+  });
   return {
     message: tunnel.message,
     drain: tunnel.drain,

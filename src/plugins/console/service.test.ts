@@ -2,9 +2,10 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { type Actor, AppError, openStore, type Store, timing } from "jimv";
 import { tablesMatchMigrations } from "../../../tests/support/schema.ts";
+import type { GuestScreen } from "../guests/index.ts";
 import { consoleMigrations } from "./migrations.ts";
 import { consoleTickets } from "./schema.ts";
-import { type ConsoleGuest, ConsoleService } from "./service.ts";
+import { ConsoleService } from "./service.ts";
 
 const ada: Actor = { kind: "user", name: "ada" };
 const eve: Actor = { kind: "user", name: "eve" };
@@ -12,21 +13,26 @@ const uuid = "0199f0a0-0000-7000-8000-000000000001";
 
 let store: Store;
 let now = 1_000_000;
-let guest: ConsoleGuest;
-let host: string | null;
+let screen: GuestScreen;
+let refusal: AppError | null;
+let heard: boolean;
 let service: ConsoleService;
 
 beforeEach(async () => {
   store = await openStore({ kind: "sqlite", path: ":memory:" });
   await store.migrate([{ name: "console", migrations: consoleMigrations }]);
-  guest = { uuid, name: "web-01", nodeName: "n1", allowed: true, vncPort: 15_900 };
-  host = "127.0.0.1";
+  screen = { uuid, name: "web-01", nodeName: "n1", port: 15_900, listen: "10.1.8.3", password: "s3cret88" };
+  refusal = null;
+  heard = true;
   service = new ConsoleService({
     store,
     clock: { now: () => now },
-    guest: async () => guest,
-    vncPassword: async () => "s3cret88",
-    vncHost: async () => host,
+    name: async () => screen.name,
+    async screen() {
+      if (refusal) throw refusal;
+      return screen;
+    },
+    isHeard: async () => heard,
   });
 });
 afterEach(() => store.close());
@@ -45,7 +51,10 @@ test("a ticket opens the guest's screen, once", async () => {
   expect(Buffer.from(ticket, "base64url").length).toBe(32);
   expect({ password, socketUrl }).toEqual({ password: "s3cret88", socketUrl: "/console/socket" });
   expect(expiresAt).toBe(now + timing.consoleTicketMilliseconds);
-  expect(await service.redeem(ticket, ada)).toEqual({ guest, address: { host: "127.0.0.1", port: 15_900 } });
+  expect(await service.redeem(ticket, ada)).toEqual({
+    guestUuid: uuid,
+    address: { host: "10.1.8.3", port: 15_900 },
+  });
   expect(await wordOf(service.redeem(ticket, ada))).toBe("console.badTicket");
 });
 
@@ -59,14 +68,14 @@ test("a ticket is bound to who asked, and a stranger's try does not use it up", 
   const { ticket } = await service.issue(uuid, ada);
   expect(await wordOf(service.redeem(ticket, eve))).toBe("console.badTicket");
   expect(await wordOf(service.redeem(ticket, { kind: "token", name: "ada" }))).toBe("console.badTicket");
-  expect((await service.redeem(ticket, ada)).guest.name).toBe("web-01");
+  expect((await service.redeem(ticket, ada)).guestUuid).toBe(uuid);
 });
 
 test("a ticket ends after its time, to the millisecond", async () => {
   const { ticket } = await service.issue(uuid, ada);
   const second = await service.issue(uuid, ada);
   now += timing.consoleTicketMilliseconds - 1;
-  expect((await service.redeem(ticket, ada)).guest).toEqual(guest);
+  expect((await service.redeem(ticket, ada)).guestUuid).toBe(uuid);
   now += 1;
   expect(await wordOf(service.redeem(second.ticket, ada))).toBe("console.badTicket");
 });
@@ -85,17 +94,35 @@ test("tickets that nobody used are cleared away", async () => {
   expect(await store.count(consoleTickets)).toBe(1);
 });
 
-test("a guest that does not run is refused, at the ticket and at the socket", async () => {
+test("a guest that does not run is refused with the guests' own reason, at the ticket and at the socket", async () => {
   const { ticket } = await service.issue(uuid, ada);
-  guest = { ...guest, allowed: false };
-  expect(await wordOf(service.issue(uuid, ada))).toBe("console.notRunning");
-  expect(await wordOf(service.redeem(ticket, ada))).toBe("console.notRunning");
-  guest = { ...guest, allowed: true, vncPort: null };
-  expect(await wordOf(service.issue(uuid, ada))).toBe("console.notRunning");
+  refusal = new AppError("conflict", "guests.is.off", { name: "web-01" });
+  expect(await wordOf(service.issue(uuid, ada))).toBe("guests.is.off");
+  expect(await wordOf(service.redeem(ticket, ada))).toBe("guests.is.off");
+});
+
+test("an open console knows when the guest stopped or moved", async () => {
+  const address = { host: "10.1.8.3", port: 15_900 };
+  expect(await service.isStillAt(uuid, address)).toBe(true);
+  screen = { ...screen, port: 15_901 };
+  expect(await service.isStillAt(uuid, address)).toBe(false);
+  refusal = new AppError("notFound", "guests.notFound");
+  expect(await service.isStillAt(uuid, address)).toBe(false);
+});
+
+test("a server that listens everywhere is reached on this machine", async () => {
+  for (const [listen, host] of [
+    ["0.0.0.0", "127.0.0.1"],
+    ["::", "::1"],
+  ] as const) {
+    screen = { ...screen, listen };
+    const { ticket } = await service.issue(uuid, ada);
+    expect((await service.redeem(ticket, ada)).address.host).toBe(host);
+  }
 });
 
 test("a node that is away is named", async () => {
-  host = null;
+  heard = false;
   expect(await wordOf(service.issue(uuid, ada))).toBe("console.nodeAway");
 });
 

@@ -4,17 +4,8 @@
  */
 import { createHash, randomBytes } from "node:crypto";
 import { type Actor, AppError, type Clock, eq, insert, lte, remove, type Store, timing } from "jimv";
+import type { GuestScreen } from "../guests/index.ts";
 import { consoleTickets } from "./schema.ts";
-
-/** What the console needs to know of a guest. */
-export interface ConsoleGuest {
-  uuid: string;
-  name: string;
-  nodeName: string;
-  /** Whether its state lets people see its screen. */
-  allowed: boolean;
-  vncPort: number | null;
-}
 
 /** Where a guest's screen is to be had. */
 export interface VncAddress {
@@ -35,31 +26,28 @@ export interface ConsoleTicket {
 export interface ConsoleNeeds {
   store: Pick<Store, "batch" | "run" | "first">;
   clock: Pick<Clock, "now">;
+  /** @throws AppError notFound; conflict with the reason when its state shows no screen */
+  screen(uuid: string): Promise<GuestScreen>;
   /** @throws AppError notFound */
-  guest(uuid: string): Promise<ConsoleGuest>;
-  /** The password that the guest's VNC server asks for. */
-  vncPassword(uuid: string): Promise<string>;
-  /** The host that answers for a node's VNC servers; null when the node is not heard. */
-  vncHost(nodeName: string): Promise<string | null>;
+  name(uuid: string): Promise<string>;
+  /** Whether the node was heard of late. */
+  isHeard(nodeName: string): Promise<boolean>;
 }
 
 export const socketPath = "/console/socket";
 
-export const hasScreen = (guest: ConsoleGuest): boolean => guest.allowed && guest.vncPort !== null;
-
 export class ConsoleService {
   constructor(private readonly needs: ConsoleNeeds) {}
 
-  guest(uuid: string): Promise<ConsoleGuest> {
-    return this.needs.guest(uuid);
+  /** @throws AppError notFound */
+  name(uuid: string): Promise<string> {
+    return this.needs.name(uuid);
   }
 
   /** @throws AppError notFound; conflict when the guest has no screen now; unavailable when its node is away */
   async issue(uuid: string, actor: Actor): Promise<ConsoleTicket> {
     const { store, clock } = this.needs;
-    const guest = await this.needs.guest(uuid);
-    await this.addressOf(guest);
-    const password = await this.needs.vncPassword(uuid);
+    const { password } = await this.reachable(uuid);
     const ticket = randomBytes(32).toString("base64url");
     const expiresAt = clock.now() + timing.consoleTicketMilliseconds;
     await store.batch([
@@ -73,7 +61,7 @@ export class ConsoleService {
    * Uses a ticket up.
    * @throws AppError forbidden for a ticket that is unknown, used, too old or somebody else's; and as `issue`
    */
-  async redeem(ticket: string, actor: Actor): Promise<{ guest: ConsoleGuest; address: VncAddress }> {
+  async redeem(ticket: string, actor: Actor): Promise<{ guestUuid: string; address: VncAddress }> {
     const { store, clock } = this.needs;
     const refused = new AppError("forbidden", "console.badTicket");
     const hash = hashOf(ticket);
@@ -87,17 +75,32 @@ export class ConsoleService {
       throw cause;
     }
     if (row.expiresAt <= clock.now()) throw refused;
-    const guest = await this.needs.guest(row.guestUuid);
-    return { guest, address: await this.addressOf(guest) };
+    return { guestUuid: row.guestUuid, address: addressOf(await this.reachable(row.guestUuid)) };
   }
 
-  private async addressOf(guest: ConsoleGuest): Promise<VncAddress> {
-    const { name, vncPort: port } = guest;
-    if (!hasScreen(guest) || port === null) throw new AppError("conflict", "console.notRunning", { name });
-    const host = await this.needs.vncHost(guest.nodeName);
-    if (host === null) throw new AppError("unavailable", "console.nodeAway", { node: guest.nodeName });
-    return { host, port };
+  /** Whether the screen is still where it was. */
+  async isStillAt(guestUuid: string, address: VncAddress): Promise<boolean> {
+    try {
+      const now = addressOf(await this.needs.screen(guestUuid));
+      return now.host === address.host && now.port === address.port;
+    } catch (error) {
+      if (error instanceof AppError && error.status < 500) return false;
+      throw error;
+    }
   }
+
+  private async reachable(uuid: string): Promise<GuestScreen> {
+    const screen = await this.needs.screen(uuid);
+    if (!(await this.needs.isHeard(screen.nodeName)))
+      throw new AppError("unavailable", "console.nodeAway", { node: screen.nodeName });
+    return screen;
+  }
+}
+
+/** A server that listens on every address is reached on this machine's own. */
+function addressOf({ listen, port }: GuestScreen): VncAddress {
+  const host = listen === "0.0.0.0" ? "127.0.0.1" : listen === "::" ? "::1" : listen;
+  return { host, port };
 }
 
 const hashOf = (ticket: string): string => createHash("sha256").update(ticket).digest("hex");

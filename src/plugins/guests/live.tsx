@@ -1,0 +1,94 @@
+/** What of the guests' pages changes by itself: rows and counts of the list, and the parts of a guest's page. */
+import { AppError, type LiveEvent, type Viewer } from "jimv";
+import { html, prepend, remove, replace, TableRow } from "jimv/ui";
+import {
+  GuestDisks,
+  GuestFacts,
+  GuestGone,
+  GuestHappened,
+  GuestHead,
+  GuestNow,
+  type GuestTab,
+  guestScene,
+  guestTabs,
+} from "./pages-guest.tsx";
+import { countPayloads, newerPayload, shownBy } from "./pages-list.tsx";
+import { guestTable, type PageNeeds, rowId } from "./pages-parts.tsx";
+
+/** What events tell of a guest; see `guestEvent`. */
+interface GuestNews {
+  state?: string;
+}
+
+/** The guest that an event is about, and whether counts may have changed. */
+function subjectOf(event: LiveEvent): { uuid: string; counts: boolean; made: boolean } | null {
+  const data = (event.data ?? {}) as GuestNews & { targetType?: string; targetKey?: string };
+  if (event.topic === "guest") return { uuid: event.key, counts: true, made: data.state === "creating" };
+  if (event.topic === "task" && data.targetType === "guest" && data.targetKey)
+    return { uuid: data.targetKey, counts: false, made: false };
+  return null;
+}
+
+export function guestLive(needs: PageNeeds): void {
+  const { web } = needs.context;
+  web.live({
+    name: "guests",
+    topics: ["guest", "task", "foreign"],
+    role: "reader",
+    async render(event, { viewer, key }) {
+      const shown = shownBy(key);
+      if (event.topic === "foreign") return countPayloads(shown.show, viewer, needs);
+      const subject = subjectOf(event);
+      return subject ? rowPayloads(subject, shown, viewer, needs) : [];
+    },
+  });
+  web.live({
+    name: "guest",
+    topics: ["guest", "task", "disk"],
+    role: "reader",
+    async render(event, { viewer, key }) {
+      const [uuid = "", asked] = (key ?? "").split(".");
+      const tab = guestTabs.find((one) => one === asked) ?? "overview";
+      // A disk's event does not say whose it is; disks change seldom.
+      const about = event.topic === "disk" ? uuid : subjectOf(event)?.uuid;
+      return about === uuid ? guestPayloads(uuid, tab, viewer, needs) : [];
+    },
+  });
+}
+
+async function rowPayloads(
+  subject: { uuid: string; counts: boolean; made: boolean },
+  { show, top }: ReturnType<typeof shownBy>,
+  viewer: Viewer,
+  needs: PageNeeds,
+): Promise<string[]> {
+  const [guest] = await needs.service.views([subject.uuid]);
+  const counts = subject.counts ? await countPayloads(show, viewer, needs) : [];
+  const id = rowId(subject.uuid);
+  if (!guest) return [remove(id), ...counts];
+  const row = await html(<TableRow spec={guestTable(viewer)} row={guest} lang={viewer.language} />);
+  // A new row goes on top where the newest are on top; elsewhere nothing jumps. Where it is there already, it is replaced.
+  if (subject.made && top) return [prepend("guests-rows", row), ...counts];
+  return [replace(id, row), ...(subject.made ? [await newerPayload(viewer)] : []), ...counts];
+}
+
+async function guestPayloads(
+  uuid: string,
+  tab: GuestTab,
+  viewer: Viewer,
+  needs: PageNeeds,
+): Promise<string[]> {
+  const scene = await guestScene(uuid, tab, needs).catch((error: unknown) => {
+    if (error instanceof AppError && error.kind === "notFound") return null;
+    throw error;
+  });
+  if (!scene) return [replace("guest-page", await html(<GuestGone viewer={viewer} />))];
+  const parts = [
+    ["guest-head", <GuestHead scene={scene} viewer={viewer} />],
+    ["guest-now", <GuestNow scene={scene} viewer={viewer} />],
+    ["guest-facts", <GuestFacts scene={scene} viewer={viewer} />],
+    ["guest-disks", <GuestDisks guest={scene.guest} viewer={viewer} />],
+    ["guest-tasks", <GuestHappened scene={scene} viewer={viewer} all={tab === "tasks"} />],
+  ] as const;
+  return Promise.all(parts.map(async ([id, part]) => replace(id, await html(part))));
+}
