@@ -1,10 +1,12 @@
 /** Sessions, tokens and passwords, through the API where it has an address for them. */
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { type Lab, makeLab, password, requestOf } from "../http/testing/lab.ts";
+import { createSql } from "../store/index.ts";
 import { timing } from "../timing.ts";
 import { Attempts } from "./attempts.ts";
+import { authMigrations } from "./migrations.ts";
 import { hashPassword, passwordMatches, scryptHash } from "./passwords.ts";
-import { apiTokens, sessions, users } from "./schema.ts";
+import { apiTokens, authTables, sessions, users } from "./schema.ts";
 import { csrfMatches, csrfToken, randomSecret } from "./secrets.ts";
 
 let lab: Lab;
@@ -215,4 +217,9 @@ describe("secrets", () => {
     expect(await passwordMatches("correct horse", hash)).toBe(true);
     expect(await passwordMatches("correct horsf", hash)).toBe(false);
   });
+});
+
+test.each(["sqlite", "mysql"] as const)("the migrations make the tables as described, in %s", (dialect) => {
+  const made = authMigrations.flatMap((migration) => migration[dialect]);
+  expect(made).toEqual(authTables.flatMap((table) => createSql(table, dialect)));
 });

@@ -1,6 +1,5 @@
 /** What all list addresses have in common: pages, a search word, an order from a fixed list, filters. */
 import {
-  type Static,
   type TInteger,
   type TObject,
   type TOptional,
@@ -81,5 +80,3 @@ export function pageSchema<T extends TSchema>(item: T) {
     total: Type.Integer({ description: "Entries on all pages" }),
   });
 }
-
-export type ListQueryOf<T extends TSchema> = Static<T>;

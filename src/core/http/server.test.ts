@@ -1,81 +1,18 @@
-/** The door: lookup, roles, CSRF, problem documents, pages, and that hostile input is answered by a clear 4xx. */
+/** The door: lookup, roles, CSRF, problem documents, pages. Hostile input has a file of its own. */
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { Type } from "@sinclair/typebox";
-import { AppError, fieldError } from "../errors.ts";
-import { StoreUniqueError } from "../store/index.ts";
+import { fieldError } from "../errors.ts";
 import { defineWords } from "../words.ts";
-import { listQuery, pageOf, sortOf } from "./list.ts";
 import { type Client, type Lab, makeLab, requestOf } from "./testing/lab.ts";
+import { addThings } from "./testing/things.ts";
 
 let lab: Lab;
 beforeEach(async () => {
   lab = await makeLab();
-  const { web } = lab;
-  web.api({
-    method: "GET",
-    path: "/things",
-    summary: "List things",
-    tag: "Things",
-    role: "reader",
-    query: listQuery({
-      sort: ["name", "createdAt"],
-      filters: { state: Type.Union([Type.Literal("on"), Type.Literal("off")]) },
-    }),
-    answer: { status: 200 },
-    handle: ({ query }) => ({
-      body: { ...pageOf([], 0, query), sort: sortOf(query.sort, "-name"), state: query.state },
-    }),
-  });
-  web.api({
-    method: "POST",
-    path: "/things",
-    summary: "Make a thing",
-    tag: "Things",
-    role: "operator",
-    body: Type.Object({
-      name: Type.String({ minLength: 1, maxLength: 20 }),
-      count: Type.Optional(Type.Integer({ minimum: 1 })),
-      disks: Type.Optional(Type.Array(Type.Object({ sizeGiB: Type.Integer({ minimum: 1, maximum: 100 }) }))),
-    }),
-    answer: { status: 201 },
-    handle: ({ body, viewer }) => ({ body: { name: body.name, by: viewer.actor } }),
-  });
-  web.api({
-    method: "GET",
-    path: "/things/{id}",
-    summary: "One thing",
-    tag: "Things",
-    role: "reader",
-    params: Type.Object({ id: Type.String({ pattern: "^[a-z0-9-]{1,36}$" }) }),
-    answer: { status: 200 },
-    handle({ params }) {
-      if (params.id === "broken") throw new Error("secret detail of the inside");
-      if (params.id === "taken") throw new StoreUniqueError("things_name", "things", 0);
-      if (params.id === "taken-elsewhere") throw new StoreUniqueError("others_name", "others", 0);
-      return { body: params };
-    },
-  });
-  web.page({
-    method: "GET",
-    path: "/things/{id}",
-    role: "reader",
-    handle: ({ params, partial }) =>
-      partial
-        ? { fragment: "<p>part</p>" }
-        : { page: `<p>${Bun.escapeHTML(params.id ?? "")}</p>`, title: "Thing", views: ["thing:7"] },
-  });
-  web.page({
-    method: "POST",
-    path: "/things/{id}",
-    role: "operator",
-    handle: ({ form }) => (form.fail ? failing() : { redirect: `/things/${Object.keys(form).join("-")}` }),
-  });
+  addThings(lab.web);
 });
 afterEach(() => lab.stop());
 
-const failing = (): never => {
-  throw new AppError("conflict", "http.needsRole", { role: "x" });
-};
 const problem = async (response: Response) =>
   (await response.json()) as Record<string, unknown> & { errors?: Record<string, string>[] };
 const anonymous: Client = { ask: (path, ask = {}) => lab.web.handle(requestOf(path, ask)) };
@@ -197,92 +134,6 @@ describe("API", () => {
       expect(headers.get("x-content-type-options")).toBe("nosniff");
       expect(headers.get("cache-control")).toBe("no-store");
     }
-  });
-});
-
-describe("hostile input is refused by name", () => {
-  const body = (text: string | Uint8Array<ArrayBuffer>, type = "application/json") => ({
-    body: text,
-    headers: { "content-type": type },
-  });
-  const deep = `{"name":${"[".repeat(5000)}${"]".repeat(5000)}}`;
-  test.each<[string, string, Parameters<Client["ask"]>[1], number, string]>([
-    ["sorting by SQL", "/api/v1/things?sort=name;drop%20table%20users", {}, 422, "sort field.choice"],
-    ["sorting by another column", "/api/v1/things?sort=passwordHash", {}, 422, "sort field.choice"],
-    ["a query nobody knows", "/api/v1/things?page=1&where=1%3D1", {}, 422, "where field.unknown"],
-    ["a query of the prototype", "/api/v1/things?__proto__=1", {}, 422, "__proto__ field.unknown"],
-    ["a query given twice", "/api/v1/things?page=1&page=2", {}, 422, "page field.repeated"],
-    ["page 0", "/api/v1/things?page=0", {}, 422, "page field.min"],
-    ["a page that is a word", "/api/v1/things?page=one", {}, 422, "page field.integer"],
-    ["a huge page", "/api/v1/things?page=99999999999999999999", {}, 422, "page field.max"],
-    ["a page in scientific notation", "/api/v1/things?page=1e3", {}, 422, "page field.integer"],
-    ["a filter with a quote", "/api/v1/things?state=on'%20or%20'1'='1", {}, 422, "state field.choice"],
-    ["half a character in q", "/api/v1/things?q=%00", {}, 422, "q field.characters"],
-    ["a path that climbs", "/api/v1/things/..%2f..%2fetc%2fpasswd", {}, 422, "id field.pattern"],
-    ["a path of XML", "/api/v1/things/%3Cdomain%3E", {}, 422, "id field.pattern"],
-    ["a path with a 4-byte character", "/api/v1/things/%F0%9F%92%A9", {}, 422, "id field.pattern"],
-    ["a path that isn't UTF-8", "/api/v1/things/%FF", {}, 400, "http.badAddress"],
-    ["a broken percent sign", "/api/v1/things/%zz", {}, 400, "http.badAddress"],
-    ["no JSON", "/api/v1/things", body("{name: x}"), 400, "http.badJson"],
-    ["JSON that ends early", "/api/v1/things", body('{"name":'), 400, "http.badJson"],
-    ["deep JSON", "/api/v1/things", body(deep), 400, "http.jsonTooDeep"],
-    [
-      "bytes that are no UTF-8",
-      "/api/v1/things",
-      body(Buffer.from('{"name":"\xff"}', "latin1")),
-      400,
-      "http.notUtf8",
-    ],
-    ["half a character in JSON", "/api/v1/things", body('{"name":"\\ud800"}'), 422, "name field.characters"],
-    ["NUL in a name", "/api/v1/things", body('{"name":"a\\u0000b"}'), 422, "name field.characters"],
-    ["a form instead of JSON", "/api/v1/things", { form: { name: "x" } }, 415, "http.wantsJson"],
-    ["text", "/api/v1/things", body("{}", "text/plain"), 415, "http.wantsJson"],
-    ["no body", "/api/v1/things", { method: "POST" }, 422, "name field.required"],
-    ["an array", "/api/v1/things", { json: [] }, 422, " field.type"],
-    ["null", "/api/v1/things", { json: null }, 422, " field.type"],
-    ["an unknown field", "/api/v1/things", { json: { name: "x", admin: true } }, 422, "admin field.unknown"],
-    [
-      "the prototype",
-      "/api/v1/things",
-      body('{"name":"x","__proto__":{"a":1}}'),
-      422,
-      "__proto__ field.unknown",
-    ],
-    ["a name that is a number", "/api/v1/things", { json: { name: 7 } }, 422, "name field.type"],
-    ["a long name", "/api/v1/things", { json: { name: "n".repeat(21) } }, 422, "name field.tooLong"],
-    ["a count beyond integers", "/api/v1/things", body('{"name":"x","count":1e308}'), 422, "count field.max"],
-    ["an infinite count", "/api/v1/things", body('{"name":"x","count":1e999}'), 422, "count field.integer"],
-    ["a count of NaN", "/api/v1/things", body('{"name":"x","count":NaN}'), 400, "http.badJson"],
-    ["a fraction", "/api/v1/things", { json: { name: "x", count: 1.5 } }, 422, "count field.integer"],
-    ["a count as text", "/api/v1/things", { json: { name: "x", count: "1" } }, 422, "count field.integer"],
-    ["2 MiB", "/api/v1/things", body(`{"name":"${"x".repeat(2 << 20)}"}`), 413, "http.tooLarge"],
-  ])("%s", async (_, path, ask, status, expected) => {
-    const operator = await lab.token("operator");
-    const response = await operator.ask(path, ask);
-    const answer = await problem(response);
-    expect(response.status).toBe(status);
-    if (status === 422)
-      expect(answer.errors?.map((error) => `${error.path} ${error.word}`)).toContain(expected);
-    else expect(answer.code).toBe(expected);
-    expect(lab.errors).toEqual([]);
-  });
-
-  test.each(["a'b\"c", "<script>alert(1)</script>", "line\nbreak", "💾 🐼", "</domain><x/>"])(
-    "a name of %j is kept as it is",
-    async (name) => {
-      const operator = await lab.token("operator");
-      const response = await operator.ask("/api/v1/things", { json: { name: name.slice(0, 20) } });
-      expect((await response.json()) as unknown).toMatchObject({ name: name.slice(0, 20) });
-    },
-  );
-
-  test("a body that only claims to be small is cut at the limit", async () => {
-    const operator = await lab.token("operator");
-    const response = await operator.ask("/api/v1/things", {
-      body: "x".repeat(2 << 20),
-      headers: { "content-type": "application/json", "content-length": "10" },
-    });
-    expect(response.status).toBe(413);
   });
 });
 
