@@ -148,4 +148,10 @@ export const timing = {
   agentCommandSeconds: 10,
   /** Between two looks at a guest that was asked to shut down, where libvirt's event did not come. */
   shutdownLookMilliseconds: 2_000,
+  /** A guest that was asked to shut down is asked again after this: while it boots it does not hear. */
+  shutdownAskAgainMilliseconds: 15_000,
+  /** One ping of a guest agent that is awaited; no answer means that it is not there yet. */
+  agentPingSeconds: 1,
+  /** Between two looks at a command that runs in a guest. */
+  agentExecLookMilliseconds: 250,
 } as const;

@@ -16,12 +16,11 @@ import { diskTarget } from "./naming.ts";
 import type { Ground } from "./needs.ts";
 import { type Guest, guests } from "./schema.ts";
 import type { Guests } from "./service.ts";
-import { type GuestState, whyNot } from "./states.ts";
+import { type GuestState, killable, whyNot } from "./states.ts";
 import { attachDisk, detachDisk } from "./tasks.ts";
 
-/** A disk can be plugged in while the guest runs; pulling one out needs its consent, so it must be off. */
-const attachStates: readonly GuestState[] = ["off", "crashed", "running", "paused"];
-const detachStates: readonly GuestState[] = ["off", "crashed"];
+/** Disks change while the guest is off: pulling one out of a running guest needs its consent. */
+const idleStates: readonly GuestState[] = ["off", "crashed"];
 /** `vda` … `vdz`. */
 const mostDisks = 26;
 
@@ -38,8 +37,7 @@ export class Attachment implements DiskAttachment {
 
   attach(disk: Disk, guestUuid: string, actor: Actor): Promise<{ task: { id: string } }> {
     return this.guests.deciding(guestUuid, async (guest) => {
-      if (!attachStates.includes(guest.state))
-        throw new AppError("conflict", whyNot[guest.state], { name: guest.name });
+      demandOff(guest);
       if (guest.nodeName !== disk.nodeName)
         throw new AppError("conflict", "guests.diskElsewhere", { disk: disk.name, node: disk.nodeName });
       const hers = await this.ground.store.select(disks, { where: eq(disks.guestUuid, guestUuid) });
@@ -65,8 +63,7 @@ export class Attachment implements DiskAttachment {
     if (guestUuid === null || target === null)
       throw new AppError("conflict", "guests.diskFree", { disk: disk.name });
     return this.guests.deciding(guestUuid, async (guest) => {
-      if (!detachStates.includes(guest.state))
-        throw new AppError("conflict", "guests.detachRunning", { name: guest.name });
+      demandOff(guest);
       return this.begin(
         guest,
         disk,
@@ -115,4 +112,13 @@ export class Attachment implements DiskAttachment {
     }
     return { task: { id: task.id } };
   }
+}
+
+/** @throws AppError conflict with what to do first */
+function demandOff(guest: Guest): void {
+  if (idleStates.includes(guest.state)) return;
+  const runs = killable.includes(guest.state);
+  throw new AppError("conflict", runs ? "guests.diskWhileRunning" : whyNot[guest.state], {
+    name: guest.name,
+  });
 }

@@ -1,7 +1,69 @@
-/** Guests: virtual machines from their creation to their end. */
+/**
+ * Guests: virtual machines from their creation to their end. The controller decides what may be asked of one
+ * when, nodes do it and tell what became of it.
+ */
+import { and, definePlugin, eq, inArray } from "jimv";
+import { diskAttachment, disks } from "../disks/index.ts";
+import { guestCounters, nodeService } from "../nodes/index.ts";
+import { templateService, templateUsers } from "../templates/index.ts";
+import { Attachment } from "./attachment.ts";
+import { GuestSettings } from "./capacity.ts";
+import { guestService } from "./contract.ts";
+import { registerInit } from "./init-operation.ts";
+import { guestsMigrations } from "./migrations.ts";
+import { Observation } from "./observation.ts";
+import { Observer } from "./observer.ts";
+import { registerOperations } from "./operations.ts";
+import { guestPages } from "./pages.tsx";
+import { registerPower } from "./power.ts";
+import { startRoutes } from "./routes.ts";
+import { foreignDomains, guestInterfaces, guests } from "./schema.ts";
+import { Guests } from "./service.ts";
+import { registerSettlements } from "./settlements.ts";
+import { guestsWords } from "./words.ts";
+
+export { GuestSettings } from "./capacity.ts";
 export * from "./contract.ts";
-export * from "./requests.ts";
+export { CreateGuest, DeleteGuest } from "./requests.ts";
 export { type ForeignDomain, foreignDomains, type Guest, guestInterfaces, guests } from "./schema.ts";
-export * from "./states.ts";
-export * from "./tasks.ts";
-export * from "./views.ts";
+export { type Action, allowed, allows, type GuestState, guestActions, guestStates } from "./states.ts";
+export { createGuest, initGuest } from "./tasks.ts";
+export type { GuestDetail, GuestScreen, GuestView } from "./views.ts";
+
+export const guestsPlugin = definePlugin({
+  name: "guests",
+  requires: ["nodes", "templates", "tasks", "disks"],
+  words: guestsWords,
+  tables: [guests, guestInterfaces, foreignDomains],
+  migrations: guestsMigrations,
+  settings: GuestSettings,
+  controller(context) {
+    const nodes = context.use(nodeService);
+    const templates = context.use(templateService);
+    const needs = { nodes, templates };
+    const service = new Guests(context, needs);
+    const observation = new Observation(context);
+    context.provide(guestService, service);
+    context.provide(diskAttachment, new Attachment(context, service));
+    registerSettlements(context, needs);
+    context.onReport("guests.changed", (envelope) => observation.changed(envelope));
+    context.onReport("guests.list", (envelope) => observation.listed(envelope));
+    context.slots.add(guestCounters, () => service.countsByNode());
+    context.slots.add(templateUsers, async (templateId) => {
+      const linked = await context.store.select(disks, { where: eq(disks.linkedTemplateId, templateId) });
+      const creating = await context.store.select(guests, {
+        where: and(eq(guests.templateId, templateId), inArray(guests.state, ["creating"])),
+      });
+      return [...new Set([...linked.map((disk) => disk.name), ...creating.map((guest) => guest.name)])];
+    });
+    startRoutes(context, service);
+    guestPages(context, service, nodes, templates);
+  },
+  node(context) {
+    const observer = new Observer(context);
+    registerOperations(context, observer);
+    registerPower(context, observer);
+    registerInit(context);
+    observer.start();
+  },
+});

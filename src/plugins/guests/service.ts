@@ -149,6 +149,18 @@ export class Guests implements GuestService {
     return this.ground.store.countBy(guests, guests.state);
   }
 
+  /** Guests by node: how many run, and how many there are. */
+  async countsByNode(): Promise<Map<string, { running: number; total: number }>> {
+    const { store } = this.ground;
+    const [total, running] = await Promise.all([
+      store.countBy(guests, guests.nodeName),
+      store.countBy(guests, guests.nodeName, eq(guests.state, "running")),
+    ]);
+    return new Map(
+      [...total].map(([node, count]) => [node, { running: running.get(node) ?? 0, total: count }]),
+    );
+  }
+
   create(request: CreateGuest, actor: Actor) {
     return this.creation.create(request, actor);
   }
