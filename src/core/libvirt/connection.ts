@@ -15,16 +15,17 @@ export interface EventCallbacks {
   agent: number;
 }
 
+/** Seconds between probes of libvirtd, and how many may stay unanswered before the connection counts as dead. */
+export interface Keepalive {
+  seconds: number;
+  count: number;
+}
+
 /**
- * Opens a connection and arms its keepalive, so that a libvirtd that died without a word is noticed.
- * @param keepalive seconds between probes, and how many may stay unanswered
+ * Opens a connection; with `keepalive`, a libvirtd that died without a word is noticed.
  * @throws HypervisorError unavailable, denied
  */
-export function openConnection(
-  lib: Libvirt,
-  uri: string,
-  keepalive: { seconds: number; count: number },
-): Pointer {
+export function openConnection(lib: Libvirt, uri: string, keepalive: Keepalive | null): Pointer {
   const name = cString(uri);
   const conn = lib.virConnectOpen(name);
   if (!conn) {
@@ -32,7 +33,8 @@ export function openConnection(
     throw error.code === "denied" ? error : new HypervisorError("unavailable", error.message, error.libvirt);
   }
   // Local drivers (test:///) have no server to probe: they answer an error, which does not matter.
-  if (lib.virConnectSetKeepAlive(conn, keepalive.seconds, keepalive.count) < 0) lib.virResetLastError();
+  if (keepalive && lib.virConnectSetKeepAlive(conn, keepalive.seconds, keepalive.count) < 0)
+    lib.virResetLastError();
   return conn;
 }
 

@@ -85,9 +85,9 @@ export class EventLoop {
     this.listeners.delete(opaque);
   }
 
-  /** Hands over one reference to each connection. */
-  watch(opaque: number, conns: number[]): void {
-    this.post({ kind: "watch", opaque, conns });
+  /** Hands over one reference to the connection. */
+  watch(opaque: number, conn: number): void {
+    this.post({ kind: "watch", opaque, conn });
   }
 
   unwatch(opaque: number): void {

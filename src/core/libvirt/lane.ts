@@ -1,6 +1,9 @@
 /**
  * A lane: call workers that take calls from one queue. Every call ends by its deadline for the caller, even
  * when its worker is still stuck in C; a worker that stays stuck is replaced and left to end by itself.
+ *
+ * Each worker has a connection of its own: before libvirt 10.3, threads that call on one connection at the
+ * same time can crash in the client library (CVE-2024-4418).
  */
 
 import { timing } from "../timing.ts";
@@ -22,9 +25,10 @@ interface Job {
 interface LaneWorker {
   name: string;
   worker: Worker;
-  /** It has loaded libvirt and holds the current connection. */
-  ready: boolean;
+  /** It has loaded libvirt. */
   loaded: boolean;
+  /** It has a connection. */
+  ready: boolean;
   job: Job | null;
   since: number | null;
   lastTurnAt: number | null;
@@ -37,8 +41,10 @@ export interface LaneOptions {
   size: number;
   /** A call that takes longer lights the lamp. */
   stuckMilliseconds: number;
-  /** Fetches one reference to the lane's connection for a worker; null while there is none. */
-  reference: () => Promise<number | null>;
+  /** Opens a connection for a worker. */
+  open: () => Promise<number>;
+  /** Closes one that no worker wants any more. */
+  release: (conn: number) => void;
   /** A call found the connection dead. */
   onUnavailable: () => void;
   /** libvirt can't be loaded. */
@@ -57,6 +63,8 @@ export class Lane {
   private workers: LaneWorker[] = [];
   private readonly queue: Job[] = [];
   private connected = false;
+  /** Counts connects and disconnects, so that a connection that comes too late is known. */
+  private generation = 0;
   private closed = false;
   private named = 0;
   private leaked = 0;
@@ -129,8 +137,8 @@ export class Lane {
     const entry: LaneWorker = {
       name: `${this.options.name}-${++this.named}`,
       worker: startWorker(),
-      ready: false,
       loaded: false,
+      ready: false,
       job: null,
       since: null,
       lastTurnAt: null,
@@ -167,19 +175,32 @@ export class Lane {
       if (message.kind === "answer") job.resolve(answerOf(message) as never);
       else {
         const error = fromPlainError(message.error);
-        if (error.code === "unavailable") this.options.onUnavailable();
         job.reject(error);
+        if (error.code === "unavailable") this.lostOne(entry);
       }
     }
     this.pump();
   }
 
+  /** A worker's connection broke: perhaps all did, so look; if not, it gets a new one. */
+  private lostOne(entry: LaneWorker): void {
+    entry.ready = false;
+    this.options.onUnavailable();
+    setTimeout(() => void this.attach(entry), timing.libvirtReconnectMilliseconds);
+  }
+
   private async attach(entry: LaneWorker): Promise<void> {
-    const conn = await this.options.reference();
-    if (conn === null) return;
-    this.post(entry, { kind: "attach", conn });
-    entry.ready = true;
-    this.pump();
+    if (!this.connected || entry.ready || !this.workers.includes(entry)) return;
+    const { generation } = this;
+    const conn = await this.options.open().catch(() => null);
+    const wanted = generation === this.generation && !entry.ready && this.workers.includes(entry);
+    if (conn === null) {
+      if (wanted) this.lostOne(entry);
+    } else if (wanted) {
+      this.post(entry, { kind: "attach", conn });
+      entry.ready = true;
+      this.pump();
+    } else this.options.release(conn);
   }
 
   /** A worker whose thread ended: its call is lost, the next call makes a new one. */
@@ -192,9 +213,10 @@ export class Lane {
     this.pump();
   }
 
-  /** There is a connection: each worker gets a reference of its own. */
+  /** libvirtd can be reached: each worker gets a connection. */
   connect(): void {
     this.connected = true;
+    this.generation++;
     for (const entry of this.workers) if (entry.loaded) void this.attach(entry);
     this.pump();
   }
@@ -202,6 +224,7 @@ export class Lane {
   /** The connection is gone: what waits fails at once; what runs fails by itself or by its deadline. */
   disconnect(reason: string): void {
     this.connected = false;
+    this.generation++;
     for (const entry of this.workers) {
       entry.ready = false;
       this.post(entry, { kind: "attach", conn: null });

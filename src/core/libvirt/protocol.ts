@@ -60,23 +60,21 @@ export type ConnectRequest =
       kind: "open";
       id: number;
       uri: string;
-      /** Given back by the callbacks, to tell connections apart. */
-      opaque: number;
-      callbacks: connection.EventCallbacks;
-      keepalive: { seconds: number; count: number };
+      keepalive: connection.Keepalive | null;
+      /** For the connection that listens: the callbacks, and the number that they give back. */
+      events: { callbacks: connection.EventCallbacks; opaque: number } | null;
     }
-  /** One more reference to a connection, for one more worker. */
-  | { kind: "reference"; id: number; conn: number; count: number }
-  | { kind: "close"; id: number; conns: number[] };
+  /** Closes a connection that `open` made and that was not handed to a call worker. */
+  | { kind: "close"; id: number; conn: number };
 
-/** To a call worker. `attach` hands over one reference to the connection. */
+/** To a call worker. `attach` hands a connection over: the worker closes it when it gets another one. */
 export type CallRequest =
   | { kind: "attach"; conn: number | null }
   | { kind: "call"; id: number; name: CallName; args: unknown[] };
 
-/** To the event worker; `watch` hands over one reference to each connection. */
+/** To the event worker; `watch` hands over one reference to the connection. */
 export type EventRequest =
-  | { kind: "watch"; opaque: number; conns: number[] }
+  | { kind: "watch"; opaque: number; conn: number }
   | { kind: "unwatch"; opaque: number }
   | { kind: "ping"; id: number };
 
@@ -93,12 +91,6 @@ export interface RawEvent {
   event: number;
   detail: number;
   at: number;
-}
-
-/** Connections that `open` made: one for short calls and events, one for long calls. */
-export interface Opened {
-  short: number;
-  long: number;
 }
 
 export interface PlainError {

@@ -8,40 +8,22 @@ import { Connector } from "./connector.ts";
 import { type EventLoop, sharedEventLoop } from "./event-loop.ts";
 import { HypervisorError, type HypervisorStatus, type LaneStatus, type Undo } from "./hypervisor.ts";
 import { Lane } from "./lane.ts";
-import type { CallArgs, CallName, CallResult, Opened, RawEvent } from "./protocol.ts";
+import type { CallArgs, CallName, CallResult, RawEvent } from "./protocol.ts";
 
-/**
- * The lanes: how many workers (made on demand; libvirtd serves five calls of one connection at a time), which
- * connection, how long a call may take, and after how long a lamp is lit.
- */
+/** The lanes: how many workers (made on demand), how long a call may take, and when its lamp is lit. */
 const laneTable = {
-  short: {
-    size: 3,
-    line: "short",
-    deadline: timing.libvirtShortCallMilliseconds,
-    stuck: timing.libvirtStuckMilliseconds,
-  },
-  long: {
-    size: 3,
-    line: "long",
-    deadline: timing.libvirtLongCallMilliseconds,
-    stuck: Number.POSITIVE_INFINITY,
-  },
-  agent: {
-    size: 2,
-    line: "long",
-    deadline: timing.libvirtLongCallMilliseconds,
-    stuck: Number.POSITIVE_INFINITY,
-  },
-} as const satisfies Record<string, { size: number; line: keyof Opened; deadline: number; stuck: number }>;
+  short: { size: 3, deadline: timing.libvirtShortCallMilliseconds, stuck: timing.libvirtStuckMilliseconds },
+  long: { size: 3, deadline: timing.libvirtLongCallMilliseconds, stuck: Number.POSITIVE_INFINITY },
+  agent: { size: 2, deadline: timing.libvirtLongCallMilliseconds, stuck: Number.POSITIVE_INFINITY },
+} as const satisfies Record<string, { size: number; deadline: number; stuck: number }>;
 type LaneKind = keyof typeof laneTable;
 
 export class Session {
   private loop: EventLoop | null = null;
   private opaque = 0;
   private connector = new Connector();
-  private opened: Opened | null = null;
-  private generation = 0;
+  /** The connection that listens to events; no calls are made on it. */
+  private listening: number | null = null;
   private connecting = false;
   private closed = false;
   private since = Date.now();
@@ -64,7 +46,9 @@ export class Session {
         name: kind,
         size: laneTable[kind].size,
         stuckMilliseconds: laneTable[kind].stuck,
-        reference: () => this.reference(kind),
+        open: () =>
+          this.connector.request<number>({ kind: "open", uri: this.uri, keepalive: null, events: null }),
+        release: (conn) => this.release(conn),
         onUnavailable: () => this.loop?.poke(),
         onUnusable: (message) => this.unusable(message),
       });
@@ -73,7 +57,7 @@ export class Session {
   }
 
   get connected(): boolean {
-    return this.opened !== null;
+    return this.listening !== null;
   }
 
   /** Resolves when the first attempt has ended either way, or hangs. */
@@ -91,13 +75,14 @@ export class Session {
     args: CallArgs<K>,
     deadlineMilliseconds: number = laneTable[lane].deadline,
   ): Promise<CallResult<K>> {
-    if (!this.opened)
+    if (!this.connected) {
       return Promise.reject(new HypervisorError("unavailable", this.reason ?? "No connection."));
+    }
     return this.lanes[lane].call(name, deadlineMilliseconds, ...args);
   }
 
   private async connect(): Promise<void> {
-    if (this.connecting || this.closed || this.opened) return;
+    if (this.connecting || this.closed || this.connected) return;
     this.connecting = true;
     const owner = this.connector;
     try {
@@ -108,23 +93,22 @@ export class Session {
         onLost: () => this.lost("The connection to libvirtd was lost; connecting again."),
       });
       try {
-        const opened = await owner.request<Opened>({
+        const conn = await owner.request<number>({
           kind: "open",
           uri: this.uri,
-          opaque,
-          callbacks: loop.callbacks,
           keepalive: { seconds: timing.libvirtKeepaliveSeconds, count: timing.libvirtKeepaliveCount },
+          events: { callbacks: loop.callbacks, opaque },
         });
-        const conns = [opened.short, opened.long];
+        loop.watch(opaque, conn);
         if (this.closed || owner !== this.connector) {
           // It came too late: another worker connects meanwhile.
-          await owner.request({ kind: "close", conns });
+          loop.unwatch(opaque);
+          await owner.request({ kind: "close", conn });
           if (owner !== this.connector) owner.stop();
           throw new HypervisorError("unavailable", "Connecting took too long.");
         }
-        for (const conn of conns) await owner.request({ kind: "reference", conn, count: 1 });
         this.opaque = opaque;
-        this.stand(opened);
+        this.stand(conn);
       } catch (error) {
         loop.unregister(opaque);
         throw error;
@@ -136,28 +120,29 @@ export class Session {
     }
   }
 
-  private stand(opened: Opened): void {
-    this.opened = opened;
-    this.generation++;
+  private stand(conn: number): void {
+    this.listening = conn;
     this.since = Date.now();
     this.reason = null;
     this.pingSince = null;
-    this.loop?.watch(this.opaque, [opened.short, opened.long]);
     for (const lane of Object.values(this.lanes)) lane.connect();
     this.onConnected();
     this.report();
   }
 
   private lost(reason: string): void {
-    const { opened } = this;
-    if (!opened) return;
-    this.opened = null;
-    this.generation++;
+    const conn = this.listening;
+    if (conn === null) return;
+    this.listening = null;
     this.loop?.unregister(this.opaque);
     this.since = Date.now();
     for (const lane of Object.values(this.lanes)) lane.disconnect(reason);
-    this.connector.request({ kind: "close", conns: [opened.short, opened.long] }).catch(() => undefined);
+    this.release(conn);
     this.away(reason);
+  }
+
+  private release(conn: number): void {
+    this.connector.request({ kind: "close", conn }).catch(() => undefined);
   }
 
   /** There is no connection: say so, and try again soon. */
@@ -174,32 +159,21 @@ export class Session {
     this.report();
   }
 
-  /** One more reference to a lane's connection, for one of its workers. */
-  private async reference(kind: LaneKind): Promise<number | null> {
-    const { opened, generation, connector } = this;
-    if (!opened) return null;
-    const conn = opened[laneTable[kind].line];
-    await connector.request({ kind: "reference", conn, count: 1 });
-    if (generation === this.generation) return conn;
-    await connector.request({ kind: "close", conns: [conn] });
-    return null;
-  }
-
   /** Once a heartbeat: probes, lamps, replacements. */
   private beat(): void {
     const now = Date.now();
     this.loop?.ping();
-    if (this.opened && this.pingSince === null) {
-      const { generation } = this;
+    if (this.connected && this.pingSince === null) {
       this.pingSince = now;
+      const { since } = this;
       const done = () => {
-        if (generation === this.generation) this.pingSince = null;
+        if (since === this.since) this.pingSince = null; // else it belongs to an older connection
       };
       this.call("short", "ping", []).then(done, done);
     }
     for (const lane of Object.values(this.lanes)) lane.sweep(now);
     const { busySince } = this.connector;
-    if (!this.opened && busySince !== null && now - busySince > timing.libvirtReplaceMilliseconds) {
+    if (!this.connected && busySince !== null && now - busySince > timing.libvirtReplaceMilliseconds) {
       this.connector = new Connector(); // The old one gives its connection back when it comes to itself.
       this.connecting = false;
       this.away("libvirtd accepts connections but does not answer; trying again.");
@@ -273,17 +247,16 @@ export class Session {
     this.closed = true;
     clearInterval(this.pulse);
     if (this.retry) clearTimeout(this.retry);
-    const { opened } = this;
-    this.opened = null;
-    this.generation++;
-    if (opened) {
+    const conn = this.listening;
+    this.listening = null;
+    if (conn !== null) {
       this.loop?.unregister(this.opaque);
       this.loop?.unwatch(this.opaque);
     }
     for (const lane of Object.values(this.lanes)) lane.close();
-    if (opened) {
-      const closing = this.connector.request({ kind: "close", conns: [opened.short, opened.long] });
-      await Promise.race([closing.catch(() => undefined), Bun.sleep(timing.libvirtCloseMilliseconds)]);
+    if (conn !== null) {
+      const closing = this.connector.request({ kind: "close", conn }).catch(() => undefined);
+      await Promise.race([closing, Bun.sleep(timing.libvirtCloseMilliseconds)]);
     }
     this.connector.stop();
   }

@@ -41,37 +41,29 @@ function answer(id: number, body: () => unknown, asJson = false): void {
 
 function connectRole(lib: Libvirt): (request: ConnectRequest) => void {
   const registered = new Map<number, number[]>();
+  const close = (conn: Pointer): void => {
+    deregisterEvents({ lib, conn }, registered.get(conn) ?? []);
+    registered.delete(conn);
+    lib.virConnectClose(conn);
+  };
+  const open = ({ uri, keepalive, events }: ConnectRequest & { kind: "open" }): Pointer => {
+    const conn = openConnection(lib, uri, keepalive);
+    if (!events) return conn;
+    try {
+      registered.set(conn, registerEvents({ lib, conn }, events.callbacks, events.opaque));
+      lib.virConnectRef(conn); // the event worker's
+      return conn;
+    } catch (error) {
+      close(conn);
+      throw error;
+    }
+  };
   return (request) =>
     answer(request.id, () => {
-      switch (request.kind) {
-        case "open": {
-          const short = openConnection(lib, request.uri, request.keepalive);
-          let long: Pointer | null = null;
-          try {
-            registered.set(short, registerEvents({ lib, conn: short }, request.callbacks, request.opaque));
-            long = openConnection(lib, request.uri, request.keepalive);
-            return { short, long };
-          } catch (error) {
-            closeAll([short]);
-            throw error;
-          }
-        }
-        case "reference":
-          for (let i = 0; i < request.count; i++) lib.virConnectRef(request.conn as Pointer);
-          return null;
-        case "close":
-          closeAll(request.conns);
-          return null;
-      }
+      if (request.kind === "open") return open(request);
+      close(request.conn as Pointer);
+      return null;
     });
-
-  function closeAll(conns: number[]): void {
-    for (const conn of conns as Pointer[]) {
-      deregisterEvents({ lib, conn }, registered.get(conn) ?? []);
-      registered.delete(conn);
-      lib.virConnectClose(conn);
-    }
-  }
 }
 
 function callRole(lib: Libvirt): (request: CallRequest) => void {
@@ -142,22 +134,23 @@ function eventRole(lib: Libvirt): (request: EventRequest) => void {
   });
   lib.virEventAddHandle(eventfd, eventReadable, wake.ptr, null, null);
 
-  const watched = new Map<number, Pointer[]>();
+  const watched = new Map<number, Pointer>();
   const turn = (): void => {
     lib.virEventRunDefaultImpl();
     for (const [opaque, events] of pending) post({ kind: "events", opaque, events });
     pending.clear();
-    for (const [opaque, conns] of watched) {
+    for (const [opaque, conn] of watched) {
       // Local and at once: says whether the socket is still open.
-      if (conns.every((conn) => lib.virConnectIsAlive(conn) === 1)) continue;
+      if (lib.virConnectIsAlive(conn) === 1) continue;
       drop(opaque);
       post({ kind: "lost", opaque });
     }
     setImmediate(turn);
   };
   const drop = (opaque: number): void => {
-    for (const conn of watched.get(opaque) ?? []) lib.virConnectClose(conn);
+    const conn = watched.get(opaque);
     watched.delete(opaque);
+    if (conn) lib.virConnectClose(conn);
   };
   setImmediate(turn);
   post({
@@ -170,7 +163,7 @@ function eventRole(lib: Libvirt): (request: EventRequest) => void {
     },
   });
   return (request) => {
-    if (request.kind === "watch") watched.set(request.opaque, request.conns as Pointer[]);
+    if (request.kind === "watch") watched.set(request.opaque, request.conn as Pointer);
     else if (request.kind === "unwatch") drop(request.opaque);
     else answer(request.id, () => null);
   };
