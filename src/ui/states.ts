@@ -64,6 +64,7 @@ const disk = {
   detaching: { mark: "clock", tone: "quiet", word: "state.disk.detaching" },
   growing: { mark: "arc", tone: "accent", word: "state.disk.growing" },
   moving: { mark: "arrow", tone: "move", word: "state.disk.moving" },
+  deleting: { mark: "arc", tone: "quiet", word: "state.disk.deleting" },
   nearlyFull: { mark: "triangle", tone: "warn", word: "state.disk.nearlyFull" },
   failed: { mark: "octagon", tone: "bad", word: "state.disk.failed" },
   unknown: { mark: "unknown", tone: "quiet", word: "state.disk.unknown" },

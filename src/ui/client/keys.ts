@@ -22,15 +22,15 @@ const typing = (target: EventTarget | null): boolean =>
   target.matches("input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]");
 
 function moveRow(by: number): void {
-  const rows = all("[data-table] tbody tr");
-  const current = document.activeElement?.closest<HTMLElement>("[data-table] tbody tr");
+  const rows = all("[data-table] .rows > tr");
+  const current = document.activeElement?.closest<HTMLElement>("[data-table] .rows > tr");
   const at = current ? rows.indexOf(current) + by : by > 0 ? 0 : rows.length - 1;
   rows[Math.max(0, Math.min(rows.length - 1, at))]?.focus();
 }
 
 function single(event: KeyboardEvent): boolean {
   const key = event.key.toLowerCase();
-  const row = document.activeElement?.closest<HTMLElement>("[data-table] tbody tr");
+  const row = document.activeElement?.closest<HTMLElement>("[data-table] .rows > tr");
   if (performance.now() - wentAt < goMs && places[key]) {
     location.href = places[key];
     return true;

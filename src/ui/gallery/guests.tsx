@@ -207,7 +207,13 @@ export function GuestsPage({ lang, rows = guests }: { lang: Language; rows?: rea
           />
         }
         pager={
-          <Pager lang={lang} page={1} pageSize={15} total={128} href={(page) => `/guests?page=${page}`}>
+          <Pager
+            lang={lang}
+            page={1}
+            pageSize={15}
+            total={rows.length === 0 ? 0 : 128}
+            href={(page) => `/guests?page=${page}`}
+          >
             {zh
               ? "排序不会自行跳动：有 2 条新变化等待刷新。"
               : "Rows move only when you say so: 2 newer rows wait."}{" "}

@@ -21,7 +21,7 @@ export type StateMarkProps = KindAndState & {
 export function StateMark(p: StateMarkProps) {
   const look = lookOf(p);
   return (
-    <span class={cx("state", look.tone, p.pill && "pill")} data-flash={p.state}>
+    <span class={cx("state", look.tone, p.pill && "pill", p.note && "noted")} data-flash={p.state}>
       <Mark name={look.mark} />
       <span>{p.word ?? say(p.lang, look.word)}</span>
       {p.percent === undefined || p.percent === null ? null : <b class="num">{Math.floor(p.percent)}%</b>}

@@ -71,7 +71,7 @@ export interface TableProps<Row> {
 export function Table<Row>(p: TableProps<Row>) {
   const { spec, lang } = p;
   return (
-    <div class={cx("table", spec.compact && "compact")} id={spec.id} data-table>
+    <div class={cx("table", spec.compact && "compact", spec.select && "picks")} id={spec.id} data-table>
       <table aria-label={p.label}>
         <colgroup>
           {spec.select ? <col class="w-mark" /> : null}
@@ -97,13 +97,19 @@ export function Table<Row>(p: TableProps<Row>) {
             ) : null}
           </tr>
         </thead>
-        <tbody id={`${spec.id}-rows`}>
+        <tbody id={`${spec.id}-rows`} class="rows">
           {p.rows.map((row) => (
             <TableRow spec={spec} row={row} lang={lang} />
           ))}
         </tbody>
+        <tbody class="table-empty">
+          <tr>
+            <td colspan={spec.columns.length + (spec.select ? 1 : 0) + (hasActions(spec) ? 1 : 0)}>
+              {p.empty}
+            </td>
+          </tr>
+        </tbody>
       </table>
-      <div class="table-empty">{p.empty}</div>
       {p.pager ? <div class="table-foot">{p.pager}</div> : null}
       {p.batch}
     </div>
