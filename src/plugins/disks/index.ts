@@ -1,4 +1,38 @@
 /** Disks: system disks of guests and data disks, as files in a node's storage pool. */
+import { definePlugin, type ServiceKey } from "jimv";
+import { nodeService } from "../nodes/index.ts";
+import { type DiskAttachment, diskAttachment, diskService } from "./contract.ts";
+import { disksMigrations } from "./migrations.ts";
+import { startNode } from "./operations.ts";
+import { startRoutes } from "./routes.ts";
+import { disks } from "./schema.ts";
+import { Disks } from "./service.ts";
+import { registerSettlements } from "./settlements.ts";
+import { disksWords } from "./words.ts";
+
 export * from "./contract.ts";
 export { type Disk, type DiskFormat, type DiskRole, type DiskState, diskStates, disks } from "./schema.ts";
-export { createDisk, deleteDisk } from "./tasks.ts";
+
+export const disksPlugin = definePlugin({
+  name: "disks",
+  requires: ["nodes", "tasks"],
+  words: disksWords,
+  tables: [disks],
+  migrations: disksMigrations,
+  controller(context) {
+    /** The guests plugin starts after this one, or not at all. */
+    const attachment = (): DiskAttachment | null => optional(diskAttachment);
+    function optional<T>(key: ServiceKey<T>): T | null {
+      try {
+        return context.use(key);
+      } catch {
+        return null;
+      }
+    }
+    const service = new Disks(context, context.use(nodeService), attachment);
+    context.provide(diskService, service);
+    registerSettlements(context);
+    startRoutes(context, service);
+  },
+  node: startNode,
+});

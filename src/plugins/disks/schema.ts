@@ -9,6 +9,7 @@ export const diskStates = [
   "detaching",
   "growing",
   "moving",
+  "deleting",
   "failed",
 ] as const;
 export type DiskState = (typeof diskStates)[number];
