@@ -84,6 +84,8 @@ export interface DiskAttachment {
   /** @throws AppError notFound, conflict (guest elsewhere, wrong state, busy) */
   attach(disk: Disk, guestUuid: string, actor: Actor): Promise<{ task: { id: string } }>;
   detach(disk: Disk, actor: Actor): Promise<{ task: { id: string } }>;
+  /** The guests of a node that a disk could be attached to now, by name. */
+  candidates(nodeName: string): Promise<{ uuid: string; name: string }[]>;
   /** Names by uuid, of those that are known. */
   names(guestUuids: readonly string[]): Promise<Map<string, string>>;
 }

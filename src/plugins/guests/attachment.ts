@@ -3,6 +3,7 @@ import {
   type Actor,
   AppError,
   and,
+  asc,
   eq,
   inArray,
   type PayloadOf,
@@ -33,6 +34,14 @@ export class Attachment implements DiskAttachment {
   async names(guestUuids: readonly string[]): Promise<Map<string, string>> {
     const rows = await this.ground.store.select(guests, { where: inArray(guests.uuid, guestUuids) });
     return new Map(rows.map((guest) => [guest.uuid, guest.name]));
+  }
+
+  async candidates(nodeName: string): Promise<{ uuid: string; name: string }[]> {
+    const rows = await this.ground.store.select(guests, {
+      where: and(eq(guests.nodeName, nodeName), inArray(guests.state, idleStates)),
+      orderBy: asc(guests.nameKey),
+    });
+    return rows.map(({ uuid, name }) => ({ uuid, name }));
   }
 
   attach(disk: Disk, guestUuid: string, actor: Actor): Promise<{ task: { id: string } }> {

@@ -1,0 +1,43 @@
+/** What of the disks' pages changes by itself. */
+import { AppError } from "jimv";
+import { html, prepend, remove, replace, TableRow } from "jimv/ui";
+import { DiskGone, DiskPage, type DiskPageNeeds, diskTable, rowId } from "./pages-parts.tsx";
+
+export function diskLive({ context, service }: DiskPageNeeds): void {
+  const { web } = context;
+  const diskOf = (event: { topic: string; key: string; data: unknown }): string | null => {
+    if (event.topic === "disk") return event.key;
+    const { targetType, targetKey } = (event.data ?? {}) as { targetType?: string; targetKey?: string };
+    return targetType === "disk" && targetKey ? targetKey : null;
+  };
+  web.live({
+    name: "disks",
+    topics: ["disk", "task"],
+    role: "reader",
+    async render(event, { viewer, key }) {
+      const uuid = diskOf(event);
+      if (uuid === null) return [];
+      const [disk] = await service.views([uuid]);
+      if (!disk) return [remove(rowId(uuid))];
+      const row = await html(<TableRow spec={diskTable(viewer)} row={disk} lang={viewer.language} />);
+      // A disk that is just being made is new; where it is there already, it is replaced.
+      const isNew = disk.state === "creating" && (key === "all" || disk.role === "data");
+      return [isNew ? prepend("disks-rows", row) : replace(rowId(uuid), row)];
+    },
+  });
+  web.live({
+    name: "disk",
+    topics: ["disk", "task"],
+    role: "reader",
+    async render(event, { viewer, key }) {
+      if (key === null || diskOf(event) !== key) return [];
+      try {
+        const disk = await service.get(key);
+        return [replace("disk-page", await html(<DiskPage disk={disk} viewer={viewer} />))];
+      } catch (error) {
+        if (!(error instanceof AppError) || error.kind !== "notFound") throw error;
+        return [replace("disk-page", await html(<DiskGone viewer={viewer} />))];
+      }
+    },
+  });
+}
