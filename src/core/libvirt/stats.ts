@@ -4,13 +4,15 @@
  * virConnectGetAllDomainStats hands out an array of pointers to records
  *   { virDomainPtr dom @0; virTypedParameterPtr params @8; int nparams @16 }
  * and each parameter is 96 bytes: char field[80] @0; int type @80; union value @88. Domains mostly carry the
- * same names at the same places, so a name is decoded once per place and then only compared.
+ * same names at the same places, so a name is decoded once per place and then only compared; the same goes for the
+ * domains' uuids, which libvirt takes a microsecond each to write out.
  */
 
-import { type Pointer, read, toArrayBuffer } from "bun:ffi";
+import { type Pointer, ptr, read } from "bun:ffi";
 import { borrowString, type Context, numberOf, out, outPointer, using } from "./call.ts";
 import type { DomainStats } from "./hypervisor.ts";
 import { isHidden } from "./states.ts";
+import type { Libvirt } from "./symbols.ts";
 
 const parameterBytes = 96;
 const fieldBytes = 80;
@@ -27,8 +29,23 @@ interface KnownName {
 
 const places: KnownName[] = [];
 
+/** Where parameters are copied to be read: views of libvirt's own memory would have to be made for each domain. */
+function makeScratch(parameters: number) {
+  const memory = new ArrayBuffer(parameters * parameterBytes);
+  return {
+    parameters,
+    pointer: ptr(memory),
+    words: new Uint32Array(memory),
+    signed: new Int32Array(memory),
+    doubles: new Float64Array(memory),
+    bytes: Buffer.from(memory),
+  };
+}
+let scratch = makeScratch(256);
+
 /** The name at byte `at`, from memory when the same name stood at this place before. */
-function fieldName(place: number, at: number, words: Uint32Array, bytes: Buffer): string {
+function fieldName(place: number, at: number): string {
+  const { words, bytes } = scratch;
   const first = at >> 2;
   const known = places[place];
   if (known) {
@@ -51,6 +68,19 @@ function fieldName(place: number, at: number, words: Uint32Array, bytes: Buffer)
   return name;
 }
 
+const uuidBytes = out(16);
+const knownUuids: { bytes: Buffer; text: string }[] = [];
+
+/** A domain's uuid as text, from memory when the same domain stood at this place before. */
+function uuidAt(place: number, lib: Libvirt, domain: Pointer): string {
+  lib.virDomainGetUUID(domain, uuidBytes);
+  const known = knownUuids[place];
+  if (known?.bytes.equals(uuidBytes)) return known.text;
+  const text = uuidBytes.toString("hex").replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
+  knownUuids[place] = { bytes: Buffer.from(uuidBytes), text };
+  return text;
+}
+
 /**
  * Statistics of all domains except hidden ones, in one round trip.
  * @param groups virDomainStatsTypes, or 0 for all that the driver has
@@ -64,7 +94,6 @@ export function statsRecords(context: Context, groups: number): DomainStats[] {
     lib.virConnectGetAllDomainStats(conn, groups, array, nowait),
   );
   const result: DomainStats[] = [];
-  const uuid = out(37);
   using(outPointer(array), lib.virDomainStatsRecordListFree, (records) => {
     for (let i = 0; i < count; i++) {
       const record = read.ptr(records, i * 8) as Pointer;
@@ -72,27 +101,24 @@ export function statsRecords(context: Context, groups: number): DomainStats[] {
       const rawName = lib.virDomainGetName(domain);
       const name = rawName ? borrowString(rawName) : "";
       if (isHidden(name)) continue;
-      lib.virDomainGetUUIDString(domain, uuid);
-      const values = parseParameters(read.ptr(record, 8) as Pointer, read.i32(record, 16));
-      result.push({ uuid: uuid.toString("latin1", 0, 36), name, values });
+      const values = parseParameters(lib, read.ptr(record, 8) as Pointer, read.i32(record, 16));
+      result.push({ uuid: uuidAt(i, lib, domain), name, values });
     }
   });
   return result;
 }
 
 /** `count` typed parameters at `pointer` as an object. 64-bit values above 2^53 lose their last digits. */
-function parseParameters(pointer: Pointer, count: number): DomainStats["values"] {
+function parseParameters(lib: Libvirt, pointer: Pointer, count: number): DomainStats["values"] {
   const values: DomainStats["values"] = {};
   if (count === 0) return values;
-  const memory = toArrayBuffer(pointer, 0, count * parameterBytes);
-  const words = new Uint32Array(memory);
-  const signed = new Int32Array(memory);
-  const doubles = new Float64Array(memory);
-  const bytes = Buffer.from(memory);
+  if (count > scratch.parameters) scratch = makeScratch(count * 2);
+  const { words, signed, doubles, bytes } = scratch;
+  lib.memcpy(scratch.pointer, pointer, count * parameterBytes);
   for (let place = 0; place < count; place++) {
     const at = place * parameterBytes;
     const value = (at + 88) >> 2;
-    const name = fieldName(place, at, words, bytes);
+    const name = fieldName(place, at);
     switch (words[(at + fieldBytes) >> 2]) {
       case types.int:
         values[name] = signed[value] ?? 0;

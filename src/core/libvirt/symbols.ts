@@ -193,6 +193,14 @@ export const required = {
     returns: ["ptr", "const char *"],
     args: [["ptr", "virDomainPtr domain"]],
   },
+  virDomainGetUUID: {
+    since: "0.0.3",
+    returns: ["i32", "int"],
+    args: [
+      ["ptr", "virDomainPtr domain"],
+      ["ptr", "unsigned char *uuid"],
+    ],
+  },
   virDomainGetUUIDString: {
     since: "0.1.1",
     returns: ["i32", "int"],
@@ -486,6 +494,15 @@ export const optionalQemu = {
 /** The few functions of the C library that libvirt's memory and our wake-up need. */
 const libc = {
   free: { since: "0", returns: ["void", "void"], args: [["ptr", "void *ptr"]] },
+  memcpy: {
+    since: "0",
+    returns: ["ptr", "void *"],
+    args: [
+      ["ptr", "void *dest"],
+      ["ptr", "const void *src"],
+      ["u64", "size_t n"],
+    ],
+  },
   eventfd: {
     since: "0",
     returns: ["i32", "int"],
