@@ -194,7 +194,7 @@ export const required = {
     args: [["ptr", "virDomainPtr domain"]],
   },
   virDomainGetUUID: {
-    since: "0.0.3",
+    since: "0.0.5",
     returns: ["i32", "int"],
     args: [
       ["ptr", "virDomainPtr domain"],
