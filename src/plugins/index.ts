@@ -1,9 +1,21 @@
 /** The plugins that the executable brings. Taking one off this list leaves a program that still runs. */
 import type { Plugin } from "jimv";
 import { accessPlugin } from "./access/index.ts";
+import { consolePlugin } from "./console/index.ts";
+import { disksPlugin } from "./disks/index.ts";
+import { guestsPlugin } from "./guests/index.ts";
 import { nodesPlugin } from "./nodes/index.ts";
 import { setupPlugin } from "./setup/index.ts";
 import { tasksPlugin } from "./tasks/index.ts";
 import { templatesPlugin } from "./templates/index.ts";
 
-export const builtInPlugins: readonly Plugin[] = [accessPlugin, tasksPlugin, nodesPlugin, templatesPlugin, setupPlugin];
+export const builtInPlugins: readonly Plugin[] = [
+  accessPlugin,
+  tasksPlugin,
+  nodesPlugin,
+  templatesPlugin,
+  disksPlugin,
+  guestsPlugin,
+  consolePlugin,
+  setupPlugin,
+];

@@ -4,6 +4,7 @@ import { nodeService } from "../nodes/index.ts";
 import { type DiskAttachment, diskAttachment, diskService } from "./contract.ts";
 import { disksMigrations } from "./migrations.ts";
 import { startNode } from "./operations.ts";
+import { diskPages } from "./pages.tsx";
 import { startRoutes } from "./routes.ts";
 import { disks } from "./schema.ts";
 import { Disks } from "./service.ts";
@@ -33,6 +34,7 @@ export const disksPlugin = definePlugin({
     context.provide(diskService, service);
     registerSettlements(context);
     startRoutes(context, service);
+    diskPages(context, service, context.use(nodeService), attachment);
   },
   node: startNode,
 });

@@ -1,8 +1,10 @@
 /** The texts of disks: refusals, steps of tasks and the tasks' names. */
 import { defineWords } from "jimv";
+import { pageTexts } from "./words-pages.ts";
 
 export const disksWords = defineWords({
   en: {
+    ...pageTexts.en,
     "task.disks.create": "Create the disk {name}",
     "task.disks.delete": "Delete the disk {name}",
     "disks.step.create": "Making the disk",
@@ -22,6 +24,7 @@ export const disksWords = defineWords({
     "disks.nothingToChange": "Say at least one of name and guestUuid.",
   },
   "zh-CN": {
+    ...pageTexts["zh-CN"],
     "task.disks.create": "创建磁盘 {name}",
     "task.disks.delete": "删除磁盘 {name}",
     "disks.step.create": "创建磁盘",
