@@ -4,8 +4,10 @@
  */
 import { definePlugin, type ServiceKey, serviceKey, timing } from "jimv";
 import { heartbeatKind } from "./heartbeat.ts";
+import { startLive } from "./live.tsx";
 import { nodesMigrations } from "./migrations.ts";
 import { startNode } from "./operations.ts";
+import { nodePages, startPages } from "./pages.tsx";
 import { startRoutes } from "./routes.ts";
 import { nodes } from "./schema.ts";
 import { NodeService, NodeSettings } from "./service.ts";
@@ -34,6 +36,7 @@ export const guestCounters: ServiceKey<GuestCounter> = serviceKey("nodes.guestCo
 
 export const nodesPlugin = definePlugin({
   name: "nodes",
+  requires: ["tasks"],
   words: nodesWords,
   tables: [nodes],
   migrations: nodesMigrations,
@@ -60,6 +63,12 @@ export const nodesPlugin = definePlugin({
       });
     });
     startRoutes(context, service);
+    const pages = nodePages(context, service, async () => {
+      const counts = await Promise.all(context.slots.all(guestCounters).map((counter) => counter()));
+      return new Map(counts.flatMap((count) => [...count]));
+    });
+    startPages(context, service, pages);
+    startLive(context, service, pages);
   },
   node: startNode,
 });

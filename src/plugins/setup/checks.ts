@@ -5,7 +5,7 @@ import type { Check } from "./contract.ts";
 
 /** Everything that the checks judge. A null says that it isn't known yet. */
 export interface Facts {
-  database: { version: string; milliseconds: number } | { error: string };
+  database: { product: string; version: string; milliseconds: number } | { error: string };
   road: RoadStatus;
   /** This machine's node; `none` in a controller of its own. */
   node: NodeView | null | "none";
@@ -42,8 +42,8 @@ function database({ database: answer }: Facts): Check {
       found: word("away"),
       fixes: [word("fix.database", { detail: answer.error })],
     };
-  const { version, milliseconds } = answer;
-  const found = word("found.database", { version, ms: Math.max(1, Math.round(milliseconds)) });
+  const { product, version, milliseconds } = answer;
+  const found = word("found.database", { product, version, ms: Math.max(1, Math.round(milliseconds)) });
   return { id: "database", state: "ok", found, fixes: [] };
 }
 

@@ -15,7 +15,6 @@ import {
   type Viewer,
 } from "jimv";
 import {
-  Button,
   FieldRow,
   Form,
   FormSection,
@@ -26,6 +25,7 @@ import {
   PlainFrame,
   Select,
   Stack,
+  SubmitRow,
   TextInput,
   WizardSteps,
 } from "jimv/ui";
@@ -176,7 +176,7 @@ function SetupFormView({ viewer, state, host }: { viewer: Viewer; state: State; 
   };
   return (
     <Form id="set-up" action="/set-up" check="/check/set-up">
-      <Panel>
+      <Panel flush>
         <FormSection title={say("setup.who")} hint={say("setup.whoHint")}>
           <TextInput {...field("code")} label={say("setup.code")} hint={say("setup.codeHint")} mono />
           <FieldRow>
@@ -230,13 +230,8 @@ function SetupFormView({ viewer, state, host }: { viewer: Viewer; state: State; 
             />
           </FieldRow>
         </FormSection>
-        <div class="submit">
-          <Button kind="primary" type="submit">
-            {say("setup.submit")}
-          </Button>
-          <p class="error" role="alert" hidden />
-        </div>
       </Panel>
+      <SubmitRow lang={language} label={say("setup.submit")} />
     </Form>
   );
 }

@@ -52,18 +52,25 @@ export class Setup implements SetupService {
   }
 
   private async facts(): Promise<Facts> {
-    const { store, host, clock, settings } = this.ground;
+    const { host, clock, settings } = this.ground;
     const { vncPortFirst, vncPortLast } = await settings.read("nodes", NodeSettings);
     return {
-      database: await store
-        .ping()
-        .catch((error) => ({ error: error instanceof Error ? error.message : String(error) })),
+      database: await this.database(),
       road: host.road(),
       node: host.localNode === null ? "none" : await this.node(),
       space: await freeSpace(host.storagePath),
       ports: { first: vncPortFirst, last: vncPortLast },
       now: clock.now(),
     };
+  }
+
+  private async database(): Promise<Facts["database"]> {
+    const { store } = this.ground;
+    try {
+      return { product: store.dialect === "sqlite" ? "SQLite" : "MySQL", ...(await store.ping()) };
+    } catch (error) {
+      return { error: error instanceof Error ? error.message : String(error) };
+    }
   }
 
   async refusalOf(input: SetupInput): Promise<AppError | null> {

@@ -1,0 +1,55 @@
+/** A node's workers: what each does, since when, and which of them need somebody. */
+import type { LaneStatus, Viewer } from "jimv";
+import { DefinitionList, StateMark, Time } from "jimv/ui";
+
+const known = ["events", "connect", "short", "long", "agent", "tasks", "outbox"] as const;
+
+/** The worker's name for people: `short-2` is the second of `short`. Plugins' own keep their names. */
+export function lampName(name: string, say: Viewer["say"]): string {
+  const [stem = name, number] = name.split("-");
+  const word = known.find((one) => one === stem);
+  if (!word) return name;
+  const text = say(`nodes.lamp.${word}`);
+  return number === undefined || number === "1" ? text : `${text} ${number}`;
+}
+
+/** All workers, one line each. */
+export function LampList({ lamps, viewer }: { lamps: readonly LaneStatus[]; viewer: Viewer }) {
+  const { say, language } = viewer;
+  return (
+    <DefinitionList
+      lang={language}
+      items={lamps.map((lamp) => ({
+        label: lampName(lamp.name, say),
+        value: (
+          <>
+            <StateMark kind="worker" state={lamp.state} lang={language} />{" "}
+            {lamp.call !== null && lamp.since !== null && lamp.state === "stuck" ? (
+              <span class="hint">
+                {lamp.call} · <Time lang={language} at={lamp.since} />
+              </span>
+            ) : lamp.queueLength > 0 ? (
+              <span class="hint">{say("nodes.lamp.queue", { n: lamp.queueLength })}</span>
+            ) : null}
+          </>
+        ),
+      }))}
+    />
+  );
+}
+
+/** In a row of the list: marks of those that are not well, or one mark for all. */
+export function LampSummary({ lamps, viewer }: { lamps: readonly LaneStatus[]; viewer: Viewer }) {
+  const { say, language } = viewer;
+  const sick = lamps.filter((lamp) => lamp.state === "stuck" || lamp.state === "down");
+  const [worst] = sick;
+  if (!worst)
+    return lamps.length > 0 ? (
+      <StateMark kind="worker" state="ok" lang={language} />
+    ) : (
+      <span class="dim">–</span>
+    );
+  const word =
+    sick.length === 1 ? lampName(worst.name, say) : `${lampName(worst.name, say)} +${sick.length - 1}`;
+  return <StateMark kind="worker" state={worst.state} lang={language} word={word} />;
+}

@@ -1,0 +1,45 @@
+/** What of nodes changes by itself: rows and head of the list, and one node's page. */
+import type { ControllerContext } from "jimv";
+import { html, replace, TableRow } from "jimv/ui";
+import { NodePage } from "./detail.tsx";
+import { type NodePages, NodesHead } from "./pages.tsx";
+import type { NodeService } from "./service.ts";
+import { nodeTable, rowIdOf } from "./table.tsx";
+
+export function startLive(context: ControllerContext, service: NodeService, pages: NodePages): void {
+  const { web, clock } = context;
+  const now = (): number => clock.now();
+
+  web.live({
+    name: "nodes",
+    topics: ["node"],
+    role: "reader",
+    async render({ key: name }, { viewer }) {
+      const all = await service.list();
+      const node = all.find((one) => one.name === name);
+      const [entry] = node ? await pages.entries([node]) : [];
+      if (!entry) return [];
+      const row = <TableRow spec={nodeTable(viewer, now)} row={entry} lang={viewer.language} />;
+      return [
+        replace("nodes-head", await html(<NodesHead viewer={viewer} all={all} />)),
+        replace(rowIdOf(name), await html(row)),
+      ];
+    },
+  });
+
+  web.live({
+    name: "node",
+    topics: ["node", "task"],
+    role: "reader",
+    async render(event, { viewer, key: name }) {
+      if (event.topic === "node" && event.key !== name) return [];
+      const node = name === null ? null : await service.get(name);
+      if (!node) return [];
+      // Of the tasks only those of this node matter.
+      const task = event.topic === "task" ? await context.tasks.get(event.key) : null;
+      if (event.topic === "task" && task?.nodeName !== name) return [];
+      const page = <NodePage detail={await pages.detail(node)} viewer={viewer} now={now()} />;
+      return [replace("node-body", await html(page))];
+    },
+  });
+}

@@ -1,0 +1,301 @@
+/** The pages of nodes: the list, one node, and setting one up. */
+import { AppError, type ControllerContext, fieldError, type PageAnswer, parseForm, type Viewer } from "jimv";
+import {
+  append,
+  EmptyState,
+  FilterBar,
+  html,
+  mebibytes,
+  NothingMatches,
+  PageHead,
+  Table,
+  Toast,
+} from "jimv/ui";
+import { taskService } from "../tasks/index.ts";
+import { ConfigForm, ConfigureForm, ConfigurePage } from "./configure.tsx";
+import { NodePage } from "./detail.tsx";
+import { type NodeService, NodeSettings } from "./service.ts";
+import { type NodeEntry, nodeHref, nodeTable, troubledFirst } from "./table.tsx";
+import { type NodeView, troubleOf } from "./view.ts";
+
+/** Guests per node from whoever counts them. */
+export type CountGuests = () => Promise<ReadonlyMap<string, { running: number; total: number }>>;
+
+const tasksShown = 8;
+
+/** What pages and live views need to draw nodes. */
+export interface NodePages {
+  entries(nodes: readonly NodeView[]): Promise<NodeEntry[]>;
+  detail(node: NodeView): Promise<Parameters<typeof NodePage>[0]["detail"]>;
+}
+
+export function nodePages(context: ControllerContext, service: NodeService, count: CountGuests): NodePages {
+  const entries = async (nodes: readonly NodeView[]): Promise<NodeEntry[]> => {
+    const [versions, guests] = await Promise.all([service.versions(), count()]);
+    return nodes.map((node) => ({
+      node,
+      version: versions.get(node.name) ?? "",
+      guests: guests.get(node.name) ?? (guests.size > 0 ? { running: 0, total: 0 } : null),
+    }));
+  };
+  return {
+    entries,
+    async detail(node) {
+      const [entry] = await entries([node]);
+      const tasks = await context.use(taskService).list({ nodeName: node.name, limit: tasksShown });
+      return { node, version: entry?.version ?? "", guests: entry?.guests ?? null, tasks: tasks.items };
+    },
+  };
+}
+
+export function startPages(context: ControllerContext, service: NodeService, pages: NodePages): void {
+  const { web, clock, settings } = context;
+  const now = (): number => clock.now();
+
+  web.nav({
+    group: "infrastructure",
+    order: 30,
+    href: "/nodes",
+    icon: "node",
+    word: "nav.nodes",
+    role: "reader",
+    async count() {
+      const all = await service.list();
+      const away = all.filter((node) => node.state === "offline").length;
+      if (away > 0) return { text: `${all.length - away}/${all.length}`, alarm: "bad" };
+      const troubled = all.some((node) => troubleOf(node) !== null);
+      return troubled ? { text: String(all.length), alarm: "warn" } : { text: String(all.length) };
+    },
+  });
+
+  web.search(async (query) => {
+    const found = (await service.list()).filter((node) =>
+      node.name.toLowerCase().includes(query.toLowerCase()),
+    );
+    return found.slice(0, 5).map((node) => ({
+      href: nodeHref(node.name),
+      icon: "node",
+      label: node.name,
+      hint: node.facts?.cpuModel ?? "",
+    }));
+  });
+
+  web.page({
+    method: "GET",
+    path: "/nodes",
+    role: "reader",
+    async handle({ url, viewer }) {
+      const q = (url.searchParams.get("q") ?? "").slice(0, 200);
+      const onlyTrouble = url.searchParams.get("show") === "trouble";
+      const all = await service.list();
+      return {
+        title: viewer.say("nodes.title"),
+        views: ["nodes"],
+        page: (
+          <NodeList
+            viewer={viewer}
+            all={all}
+            entries={await pages.entries(all)}
+            q={q}
+            onlyTrouble={onlyTrouble}
+            now={now}
+          />
+        ),
+      };
+    },
+  });
+
+  web.page({
+    method: "GET",
+    path: "/nodes/{name}",
+    role: "reader",
+    async handle({ params, viewer }) {
+      const node = await service.need(params.name ?? "");
+      return {
+        title: node.name,
+        crumbs: [{ href: "/nodes", label: viewer.say("nodes.title") }],
+        views: [`node:${node.name}`],
+        page: <NodePage detail={await pages.detail(node)} viewer={viewer} now={now()} />,
+      };
+    },
+  });
+
+  web.page({
+    method: "POST",
+    path: "/nodes/{name}/accepts",
+    role: "administrator",
+    async handle({ params, form, viewer, partial }): Promise<PageAnswer> {
+      const acceptsGuests = form.acceptsGuests === "true";
+      const node = await service.change(params.name ?? "", { acceptsGuests });
+      if (!partial) return { redirect: nodeHref(node.name) };
+      const text = viewer.say(acceptsGuests ? "nodes.accepts.on" : "nodes.accepts.off", { node: node.name });
+      return {
+        fragment: append(
+          "toasts",
+          await html(
+            <Toast lang={viewer.language} tone="ok">
+              {text}
+            </Toast>,
+          ),
+        ),
+      };
+    },
+  });
+
+  web.page({
+    method: "GET",
+    path: "/nodes/{name}/configure",
+    role: "administrator",
+    async handle({ params, viewer }) {
+      const node = await service.need(params.name ?? "");
+      const offered = await settings.read("nodes", NodeSettings);
+      const values = {
+        storagePath: node.storage?.path ?? "/var/lib/jimv/disks",
+        bridge: node.network && "bridge" in node.network ? node.network.bridge : "",
+        vncPortFirst: node.vnc?.first ?? offered.vncPortFirst,
+        vncPortLast: node.vnc?.last ?? offered.vncPortLast,
+      };
+      return whole(
+        node,
+        viewer,
+        <ConfigurePage node={node} values={values} errors={[]} viewer={viewer} />,
+        200,
+      );
+    },
+  });
+
+  web.page({
+    method: "POST",
+    path: "/nodes/{name}/configure",
+    role: "administrator",
+    async handle({ params, form, viewer, partial }): Promise<PageAnswer> {
+      const node = await service.need(params.name ?? "");
+      const refuse = (errors: AppError["fields"]): PageAnswer => {
+        const values = Object.fromEntries(
+          Object.entries(form).map(([name, value]) => [name, typeof value === "string" ? value : undefined]),
+        );
+        const inside = { node, values, errors, viewer };
+        return partial
+          ? { fragment: <ConfigureForm {...inside} />, status: 422 }
+          : whole(node, viewer, <ConfigurePage {...inside} />, 422);
+      };
+      const parsed = parseForm(ConfigForm, form);
+      if (!parsed.ok) return refuse(parsed.errors);
+      const { node: _, bridge = "", ...config } = parsed.value;
+      try {
+        await service.configure(
+          node.name,
+          { ...config, bridge: bridge === "" ? null : bridge },
+          viewer.actor,
+        );
+      } catch (error) {
+        if (error instanceof AppError && error.fields.length > 0) return refuse(error.fields);
+        throw error;
+      }
+      return { redirect: nodeHref(node.name) };
+    },
+  });
+
+  web.form({
+    name: "nodes-configure",
+    schema: ConfigForm,
+    role: "administrator",
+    async check({ node: name, storagePath, bridge, vncPortFirst, vncPortLast }) {
+      const node = name === undefined ? null : await service.get(name);
+      if (bridge && node && !node.bridges.includes(bridge))
+        return fieldError("bridge", "nodes.noBridge", { bridge });
+      if (storagePath === undefined || vncPortFirst === undefined || vncPortLast === undefined) return null;
+      return service.refusalOf({ storagePath, bridge: null, vncPortFirst, vncPortLast });
+    },
+  });
+}
+
+function whole(
+  node: NodeView,
+  viewer: Viewer,
+  page: ReturnType<typeof ConfigurePage>,
+  status: number,
+): PageAnswer {
+  return {
+    title: viewer.say("nodes.config.title", { node: node.name }),
+    crumbs: [
+      { href: "/nodes", label: viewer.say("nodes.title") },
+      { href: nodeHref(node.name), label: node.name },
+    ],
+    page,
+    status,
+  };
+}
+
+/** The list's head, replaced as nodes come and go. */
+export function NodesHead({ viewer, all }: { viewer: Viewer; all: readonly NodeView[] }) {
+  const live = all.filter((node) => node.state === "live");
+  const cpus = live.reduce((sum, node) => sum + (node.facts?.cpus ?? 0), 0);
+  const memory = live.reduce((sum, node) => sum + (node.facts?.memoryMiB ?? 0), 0);
+  return (
+    <PageHead
+      id="nodes-head"
+      title={viewer.say("nodes.title")}
+      sub={viewer.say("nodes.sub", {
+        live: live.length,
+        all: all.length,
+        cpus,
+        memory: mebibytes(viewer.language, memory),
+      })}
+    />
+  );
+}
+
+function NodeList(p: {
+  viewer: Viewer;
+  all: readonly NodeView[];
+  entries: readonly NodeEntry[];
+  q: string;
+  onlyTrouble: boolean;
+  now: () => number;
+}) {
+  const { viewer, all } = p;
+  const { say, language } = viewer;
+  const shown = troubledFirst(all)
+    .filter((node) => node.name.toLowerCase().includes(p.q.toLowerCase()))
+    .filter((node) => !p.onlyTrouble || troubleOf(node) !== null);
+  const rows = shown.flatMap((node) => p.entries.filter((entry) => entry.node.name === node.name));
+  const troubled = all.filter((node) => troubleOf(node) !== null).length;
+  return (
+    <>
+      <NodesHead viewer={viewer} all={all} />
+      <FilterBar
+        lang={language}
+        action="/nodes"
+        q={p.q}
+        placeholder={say("nodes.filter")}
+        target="nodes"
+        keep={{ show: p.onlyTrouble ? "trouble" : undefined }}
+        segment={p.onlyTrouble ? "trouble" : "all"}
+        segments={[
+          { key: "all", href: "/nodes", label: say("nodes.segment.all"), count: all.length },
+          {
+            key: "trouble",
+            href: "/nodes?show=trouble",
+            label: say("nodes.segment.trouble"),
+            count: troubled,
+          },
+        ]}
+      />
+      <Table
+        lang={language}
+        spec={nodeTable(viewer, p.now)}
+        rows={rows}
+        label={say("nodes.title")}
+        empty={
+          all.length > 0 ? (
+            <NothingMatches lang={language} clearHref="/nodes" />
+          ) : (
+            <EmptyState icon="node" title={say("nodes.empty")} text={say("nodes.emptyHint")} />
+          )
+        }
+      />
+      <p class="hint">{say("nodes.footnote")}</p>
+    </>
+  );
+}

@@ -1,0 +1,81 @@
+/** What is wrong with a node in words: for its row, its page, and the dashboard. */
+import type { Viewer } from "jimv";
+import { bytes, type Child, Notice, relativeTime, type StateMark } from "jimv/ui";
+import { lampName } from "./lamps.tsx";
+import { type NodeTrouble, type NodeView, troubleOf, usedPercent } from "./view.ts";
+
+/** The mark for a node's state and trouble together. */
+export function nodeMark(
+  node: NodeView,
+): Extract<Parameters<typeof StateMark>[0], { kind: "node" }>["state"] {
+  const trouble = troubleOf(node);
+  if (trouble === "offline") return "offline";
+  if (node.config.state === "configuring" && !node.configured) return "joining";
+  return trouble === null ? "live" : "degraded";
+}
+
+/** The sentence for a trouble. */
+export function troubleText(node: NodeView, trouble: NodeTrouble, viewer: Viewer, now: number): string {
+  const { say, language } = viewer;
+  const ago = (at: number): string => relativeTime(language, at, now);
+  switch (trouble) {
+    case "offline":
+    case "silent":
+      return say(`nodes.trouble.${trouble}`, { time: ago(node.heardAt) });
+    case "libvirt":
+      return say("nodes.trouble.libvirt", { reason: node.hypervisor?.reason ?? "" });
+    case "stuck": {
+      const stuck = node.lamps.find((lamp) => lamp.state === "stuck");
+      const time = stuck?.since ? ago(stuck.since) : ago(node.heardAt);
+      return say("nodes.trouble.stuck", { time, reason: node.hypervisor?.reason ?? stuck?.name ?? "" });
+    }
+    case "configFailed": {
+      const { error } = node.config;
+      return say("nodes.trouble.configFailed", { reason: error ? say(error.word, error.args) : "" });
+    }
+    case "unconfigured":
+      return say("nodes.trouble.unconfigured");
+    case "diskFull":
+      return say("nodes.trouble.diskFull", {
+        percent: usedPercent(node).storage ?? 0,
+        free: bytes(language, node.storage?.availableBytes ?? 0),
+      });
+    case "down": {
+      const down = node.lamps.find((lamp) => lamp.state === "down");
+      return say("nodes.trouble.down", { lamp: down ? lampName(down.name, say) : "" });
+    }
+  }
+}
+
+/** What a person can do about it, where more can be said than the sentence says. */
+const fixes: Partial<Record<NodeTrouble, string>> = {
+  offline: "nodes.fix.offline",
+  silent: "nodes.fix.silent",
+  libvirt: "nodes.fix.libvirt",
+  stuck: "nodes.fix.stuck",
+  diskFull: "nodes.fix.diskFull",
+};
+
+export const fixText = (trouble: NodeTrouble, say: Viewer["say"]): string | null => {
+  const word = fixes[trouble];
+  return word ? say(word) : null;
+};
+
+/** Bad is what stops guests from being made or changed there. */
+export const toneOf = (trouble: NodeTrouble): "bad" | "warn" =>
+  trouble === "offline" || trouble === "libvirt" || trouble === "stuck" ? "bad" : "warn";
+
+/** The notice on a node's page; nothing when all is well. */
+export function TroubleNotice(p: { node: NodeView; viewer: Viewer; now: number; actions?: Child }) {
+  const trouble = troubleOf(p.node);
+  if (!trouble) return null;
+  return (
+    <Notice
+      tone={toneOf(trouble)}
+      title={troubleText(p.node, trouble, p.viewer, p.now)}
+      {...(p.actions ? { actions: p.actions } : {})}
+    >
+      {fixText(trouble, p.viewer.say)}
+    </Notice>
+  );
+}
