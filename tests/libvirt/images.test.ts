@@ -176,7 +176,7 @@ describe("what an image may not hide", () => {
     const options = ["--object", `secret,id=s,file=${secret}`, "-o", "key-secret=s,iter-time=10"];
     run("qemu-img", "create", "-q", "-f", "luks", ...options, image, "1M");
     expect((await images.info(image)).encrypted).toBeTrue();
-  });
+  }, 60_000);
 });
 
 describe("paths", () => {

@@ -56,6 +56,20 @@ shift
 exec "$@"
 `;
 
+/**
+ * Runs libvirtd and stays as the parent that its QEMUs fall to: libvirt tells of a QEMU's end when it has been
+ * reaped, and not every machine's process 1 does that at once. The first argument is prctl's number; 36 is
+ * PR_SET_CHILD_SUBREAPER. Perl, because every Debian has it.
+ */
+const reaperScript = `
+syscall(shift, 36, 1, 0, 0, 0);
+my $pid = fork();
+if ($pid == 0) { open(STDOUT, ">&STDERR"); exec @ARGV or exit 127 }
+$| = 1; print "$pid\n"; close STDOUT;
+1 while wait() != -1;
+`;
+const prctlNumber = process.arch === "arm64" ? 167 : 157;
+
 export interface LibvirtdOptions {
   /** With a network of its own, NAT networks leave nothing on the machine, but nobody else reaches its VNC. */
   privateNetwork?: boolean;
@@ -66,7 +80,8 @@ export class PrivateLibvirtd {
   readonly uri: string;
   readonly socket: string;
   private holder: Bun.Subprocess | null = null;
-  private daemon: Bun.Subprocess | null = null;
+  private reaper: Bun.Subprocess | null = null;
+  private daemonPid: number | null = null;
   private readonly cleanup = () => sweep(this.folder);
 
   private constructor(
@@ -128,18 +143,24 @@ export class PrivateLibvirtd {
   /** Starts libvirtd (again) and waits until its socket answers. */
   async start(): Promise<void> {
     rmSync(this.socket, { force: true });
-    this.daemon = Bun.spawn(this.inNamespace(["libvirtd", "--config", "/etc/libvirt/libvirtd.conf"]), {
-      stdin: "ignore",
-      stdout: Bun.file(join(this.folder, "libvirtd.out")),
-      stderr: Bun.file(join(this.folder, "libvirtd.err")),
-    });
+    const command = ["libvirtd", "--config", "/etc/libvirt/libvirtd.conf"];
+    const reaper = Bun.spawn(
+      this.inNamespace(["perl", "-e", reaperScript, String(prctlNumber), ...command]),
+      {
+        stdin: "ignore",
+        stdout: "pipe",
+        stderr: Bun.file(join(this.folder, "libvirtd.err")),
+      },
+    );
+    this.reaper = reaper;
+    this.daemonPid = Number(await new Response(reaper.stdout).text());
     await this.until("libvirtd", () => answers(this.socket));
   }
 
   private async until(what: string, done: () => boolean | Promise<boolean>): Promise<void> {
     const end = Date.now() + startMilliseconds;
     while (!(await done())) {
-      const ended = this.daemon?.exitCode ?? this.holder?.exitCode ?? null;
+      const ended = this.reaper?.exitCode ?? this.holder?.exitCode ?? null;
       if (ended !== null || Date.now() > end) {
         const log = join(this.folder, "libvirtd.err");
         const reason = existsSync(log) ? readFileSync(log, "utf8").slice(-2000) : "";
@@ -151,8 +172,8 @@ export class PrivateLibvirtd {
 
   /** libvirtd's own process id. */
   get pid(): number {
-    if (!this.daemon) throw new Error("libvirtd was not started");
-    return this.daemon.pid;
+    if (!this.daemonPid) throw new Error("libvirtd was not started");
+    return this.daemonPid;
   }
 
   signal(signal: NodeJS.Signals): void {
@@ -161,8 +182,10 @@ export class PrivateLibvirtd {
 
   /** Ends libvirtd alone, and waits for its end; its guests go on running. */
   async kill(signal: NodeJS.Signals = "SIGKILL"): Promise<void> {
+    const { pid } = this;
+    const startTime = startTimeOf(pid);
     this.signal(signal);
-    await this.daemon?.exited;
+    while (startTimeOf(pid) === startTime) await Bun.sleep(5);
   }
 
   /** Process id of a running domain's QEMU; null when there is none. */
@@ -187,7 +210,7 @@ export class PrivateLibvirtd {
   async close(): Promise<void> {
     process.removeListener("exit", this.cleanup);
     sweep(this.folder);
-    await Promise.all([this.daemon?.exited, this.holder?.exited]);
+    await Promise.all([this.reaper?.exited, this.holder?.exited]);
     rmSync(this.folder, { recursive: true, force: true });
   }
 }
