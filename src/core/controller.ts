@@ -55,9 +55,10 @@ export class Controller {
 
   constructor(private readonly world: ControllerWorld) {
     const { store, clock, leadership } = world;
-    this.desk = new Desk(store, clock);
-    this.dispatcher = new Dispatcher(world, this.desk);
-    this.applier = new Applier(world, () => leadership.epoch() ?? undefined);
+    this.desk = new Desk(store, clock, world.log);
+    const epoch = (): number | undefined => leadership.epoch() ?? undefined;
+    this.dispatcher = new Dispatcher(world, this.desk, epoch);
+    this.applier = new Applier(world, epoch);
     this.settings = new StoredSettings(store);
   }
 

@@ -69,6 +69,10 @@ export const timing = {
   leftoverSweepMilliseconds: 3_000,
   /** Durable reports that nobody acknowledged are delivered again after this. */
   redeliverMilliseconds: 15_000,
+  /** A node that was not welcomed says hello again after this. */
+  helloAgainMilliseconds: 5_000,
+  /** The pause before a welcome that the store was not there for is tried again. */
+  welcomeAgainMilliseconds: 1_000,
   /** The pause after the road refused, doubled up to the longest. */
   roadRetryFirstMilliseconds: 100,
   roadRetryLongestMilliseconds: 5_000,

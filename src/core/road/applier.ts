@@ -6,11 +6,15 @@ import type { Clock } from "../clock.ts";
 import { errorText } from "../errors.ts";
 import type { Log } from "../log/log.ts";
 import {
+  type EventRow,
   eq,
   insert,
+  LeaseLostError,
+  type Statement,
   type Store,
   StoreExpectationError,
   StoreUnavailableError,
+  StoreUniqueError,
   update,
 } from "../store/index.ts";
 import { type Peer, peers } from "../tasks/schema.ts";
@@ -55,10 +59,12 @@ export class Applier {
   private async applyAll(envelopes: readonly Envelope[]): Promise<void> {
     for (const envelope of envelopes) await this.apply(envelope);
     const last = envelopes.at(-1);
-    if (last) {
-      const { node, generation, sequence } = last;
-      await this.world.road.send(node, { type: "applied", generation, sequence });
-    }
+    if (!last) return;
+    const { node, generation } = last;
+    const peer = this.known.get(node);
+    // Also what was applied before: a node that has forgotten its numbers goes on behind it.
+    const sequence = Math.max(last.sequence, peer?.generation === generation ? peer.position : -1);
+    await this.world.road.send(node, { type: "applied", generation, sequence });
   }
 
   private async apply(envelope: Envelope): Promise<void> {
@@ -81,20 +87,19 @@ export class Applier {
       };
       try {
         // The position goes first: a handler's own change of the peer's row (hello) comes after and stands.
-        const epoch = this.epoch();
-        await this.world.store.batch(
+        await this.write(
           [update(peers, changed, eq(peers.name, name), { expect: 1 }), ...effects.statements],
-          {
-            events: effects.events ?? [],
-            ...(epoch === undefined ? {} : { epoch }),
-          },
+          effects.events ?? [],
         );
         this.known.set(peer.name, Object.assign(peer, next));
         effects.after?.();
         return;
       } catch (error) {
-        if (error instanceof StoreUnavailableError) throw error;
-        if (error instanceof StoreExpectationError && left > 1) continue;
+        // Whoever leads now applies it.
+        if (error instanceof StoreUnavailableError || error instanceof LeaseLostError) throw error;
+        // Rows changed, or something booked was taken, since the handler looked: it looks again.
+        const isStale = error instanceof StoreExpectationError || error instanceof StoreUniqueError;
+        if (isStale && left > 1) continue;
         // A report that can never be applied must not hold up all later ones: it is logged and passed over.
         if (effects.statements.length === 0) throw error;
         this.world.log.error("report passed over", {
@@ -102,11 +107,16 @@ export class Applier {
           kind: envelope.kind,
           error: errorText(error),
         });
-        await this.world.store.batch([update(peers, changed, eq(peers.name, name))]);
+        await this.write([update(peers, changed, eq(peers.name, name))], []);
         this.known.set(peer.name, Object.assign(peer, next));
         return;
       }
     }
+  }
+
+  private write(statements: Statement[], events: EventRow[]): Promise<void> {
+    const epoch = this.epoch();
+    return this.world.store.batch(statements, { events, ...(epoch === undefined ? {} : { epoch }) });
   }
 
   private async effectsOf(envelope: Envelope): Promise<ReportEffects> {

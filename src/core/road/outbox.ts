@@ -144,6 +144,11 @@ export class Outbox {
   /** The controller has applied everything up to `sequence`. */
   applied(generation: string, sequence: number): void {
     if (this.closed || generation !== this.generation) return;
+    // After a power loss the file may have forgotten its last numbers; the controller would take them for old.
+    if (sequence >= this.next) {
+      this.next = sequence + 1;
+      this.promised = this.next;
+    }
     this.db.query("DELETE FROM outbox WHERE sequence <= ?").run(sequence);
   }
 

@@ -25,6 +25,10 @@ interface Running {
   abort: AbortController;
   begun: boolean;
   command: TaskCommand;
+  /** The end of an earlier attempt of the same task, which still takes back what it made. */
+  after: Promise<void> | null;
+  /** Resolves when this attempt is over, its undos included. */
+  ended: PromiseWithResolvers<void>;
 }
 
 /** What a node says of itself at hello. */
@@ -54,6 +58,11 @@ export class NodeAgent {
   private open: ReadonlySet<string> | null = null;
   /** Fences by task, so that a late or repeated command does nothing. */
   private readonly fences = new Map<string, number>();
+  /** Taking back under way, by task: two at once would undo what the next attempt makes. */
+  private readonly takingBack = new Map<string, Promise<boolean>>();
+  /** Tasks named in the last hello; those that its welcome leaves out are over. */
+  private named = new Map<string, number>();
+  private welcomed = false;
   lastTurnAt: number | null = null;
 
   constructor(
@@ -92,6 +101,11 @@ export class NodeAgent {
     this.stopping.add(road.onCommand((command) => this.hear(command)));
     this.stopping.add(clock.every(timing.leftoverSweepMilliseconds, () => void this.sweep()));
     this.stopping.add(clock.every(timing.redeliverMilliseconds, () => this.redeliver()));
+    this.stopping.add(
+      clock.every(timing.helloAgainMilliseconds, () => {
+        if (!this.welcomed) this.hello();
+      }),
+    );
     this.hello();
     return () => this.stop();
   }
@@ -111,11 +125,9 @@ export class NodeAgent {
   }
 
   private hello(): void {
-    this.report(
-      "hello",
-      { ...this.identity, publicKey: this.world.key.publicKey, running: [...this.tasks.keys()] },
-      "hello",
-    );
+    this.named = new Map([...this.tasks.values()].map((task) => [task.id, task.fence]));
+    const running = [...this.named].map(([id, fence]) => ({ id, fence }));
+    this.report("hello", { ...this.identity, publicKey: this.world.key.publicKey, running }, "hello");
   }
 
   private hear(command: Command): void {
@@ -129,6 +141,8 @@ export class NodeAgent {
         return;
       case "welcome":
         this.incarnation = command.incarnation;
+        this.welcomed = true;
+        this.withdraw(new Set(command.open));
         for (const welcome of this.welcomes) void this.guarded("welcome", async () => welcome());
         // Entries of tasks that stay open are taken back when the task is begun anew.
         this.open = new Set(command.open);
@@ -139,6 +153,14 @@ export class NodeAgent {
         return;
       case "greet":
         this.hello();
+    }
+  }
+
+  /** Ends tasks that the controller has given up while it could not be heard. */
+  private withdraw(open: ReadonlySet<string>): void {
+    for (const [id, fence] of this.named) {
+      const task = this.tasks.get(id);
+      if (task?.fence === fence && !open.has(id)) this.cancel(id, fence);
     }
   }
 
@@ -157,9 +179,11 @@ export class NodeAgent {
       abort: new AbortController(),
       begun: false,
       command,
+      after: before ? (before.begun ? before.ended.promise : before.after) : null,
+      ended: Promise.withResolvers(),
     };
     this.tasks.set(command.id, task);
-    if (!before?.begun) this.next();
+    this.next();
   }
 
   private cancel(id: string, fence: number): void {
@@ -188,6 +212,7 @@ export class NodeAgent {
         free--;
         task.begun = true;
         void this.perform(task).finally(() => {
+          task.ended.resolve();
           if (this.tasks.get(task.id) === task) this.tasks.delete(task.id);
           this.lastTurnAt = this.world.clock.now();
           this.next();
@@ -206,6 +231,9 @@ export class NodeAgent {
       task.abort.abort(new AppError("conflict", "task.expiredRunning", { node: this.identity.name })),
     );
     try {
+      await task.after;
+      task.abort.signal.throwIfAborted();
+      if (timeLeft <= 0) throw new AppError("conflict", "task.expiredRunning", { node: this.identity.name });
       outbox.add("task.started", { id, fence });
       // What an earlier attempt of this task left goes first.
       if (!(await this.takeBack(id))) throw new AppError("unavailable", "task.leftoversStay", {});
@@ -259,6 +287,7 @@ export class NodeAgent {
     };
     return {
       taskId: task.id,
+      isRepeated: task.fence > 1,
       signal: task.abort.signal,
       step: async <T>(word: string, undo: UndoCall | null, fn: () => Promise<T>): Promise<T> => {
         task.abort.signal.throwIfAborted();
@@ -282,7 +311,17 @@ export class NodeAgent {
   }
 
   /** Runs a task's undos backwards. False when some could not be done; they stay in the journal. */
-  private async takeBack(taskId: string): Promise<boolean> {
+  private takeBack(taskId: string): Promise<boolean> {
+    const before = this.takingBack.get(taskId);
+    const turn = before ? before.then(() => this.takeBackNow(taskId)) : this.takeBackNow(taskId);
+    const end = turn.finally(() => {
+      if (this.takingBack.get(taskId) === end) this.takingBack.delete(taskId);
+    });
+    this.takingBack.set(taskId, end);
+    return end;
+  }
+
+  private async takeBackNow(taskId: string): Promise<boolean> {
     let clean = true;
     for (const entry of this.world.outbox.journaled(taskId)) {
       if (this.stopped) return false;

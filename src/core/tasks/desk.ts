@@ -5,8 +5,9 @@
 import type { Static, TObject, TSchema } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
 import type { Clock } from "../clock.ts";
-import { AppError } from "../errors.ts";
+import { AppError, errorText } from "../errors.ts";
 import type { Actor } from "../http/contract.ts";
+import type { Log } from "../log/log.ts";
 import type { ReportEffects } from "../road/contract.ts";
 import {
   and,
@@ -14,8 +15,11 @@ import {
   eq,
   inArray,
   insert,
+  isNull,
   type Statement,
   type Store,
+  StoreExpectationError,
+  StoreUnavailableError,
   update,
 } from "../store/index.ts";
 import type { Undo } from "../undo.ts";
@@ -69,6 +73,8 @@ export interface TaskDesk {
   openFor(targetType: string, targetKeys: string[]): Promise<Task[]>;
 }
 
+const nothing: ReportEffects = { statements: [] };
+
 type AnyKind = TaskKind<TObject, TSchema>;
 // Settlements of different kinds live in one map; each is only ever given payloads its own schema has passed.
 type AnySettlement = TaskSettlement<never, never>;
@@ -93,6 +99,7 @@ export class Desk implements TaskDesk {
   constructor(
     private readonly store: Store,
     private readonly clock: Clock,
+    private readonly log: Log,
   ) {}
 
   register<P extends TObject, R extends TSchema>(
@@ -166,7 +173,7 @@ export class Desk implements TaskDesk {
     const sealed: Record<string, unknown> = { ...payload };
     const secrets = secretFields(kind.payload).filter((name) => typeof sealed[name] === "string");
     const peer = await this.store.first(peers, { where: eq(peers.name, node) });
-    if (!peer) throw new AppError("unavailable", "task.nodeUnknown", { node });
+    if (!peer || peer.publicKey === "") throw new AppError("unavailable", "task.nodeUnknown", { node });
     for (const name of secrets) sealed[name] = sealTo(peer.publicKey, String(sealed[name]));
     return sealed;
   }
@@ -192,27 +199,31 @@ export class Desk implements TaskDesk {
     if (task.endedAt !== null) throw new AppError("conflict", "task.alreadyEnded", {});
     if (task.state === "running" && kind && !kind.cancellable)
       throw new AppError("conflict", "task.notCancellable", {});
-    if (task.sentAt === null) {
-      await this.end(task, "cancelled", { word: "task.cancelled", args: {} });
-    } else {
-      await this.store.batch([update(tasks, { cancelRequested: true }, this.open(task))], {
-        events: [taskEvent(task, task.state)],
-      });
-      for (const listener of this.cancelListeners) listener(task);
-    }
+    if (task.sentAt === null && (await this.cancelUnsent(task))) return (await this.get(id)) ?? task;
+    await this.store.batch([update(tasks, { cancelRequested: true }, this.open(task))], {
+      events: [taskEvent(task, task.state)],
+    });
+    for (const listener of this.cancelListeners) listener(task);
     return (await this.get(id)) ?? task;
+  }
+
+  /** Ends a task that nobody has begun. False when it was sent, or changed otherwise, in this very moment. */
+  private async cancelUnsent(task: Task): Promise<boolean> {
+    const effects = await this.ending(task, "cancelled", { word: "task.cancelled", args: {} }, null, false);
+    const unsent = update(tasks, { cancelRequested: true }, and(this.open(task), isNull(tasks.sentAt)), { expect: 1 });
+    try {
+      await this.store.batch([unsent, ...effects.statements], { events: effects.events ?? [] });
+    } catch (error) {
+      if (error instanceof StoreExpectationError) return false;
+      throw error;
+    }
+    effects.after?.();
+    return true;
   }
 
   /** True of the row only while the task is open under the same fence. */
   open(task: Pick<Task, "id" | "fence">) {
     return and(eq(tasks.id, task.id), eq(tasks.fence, task.fence), inArray(tasks.state, [...openTaskStates]));
-  }
-
-  /** Ends a task from the controller's side (expired, interrupted, withdrawn), with its target's effects. */
-  async end(task: Task, state: "failed" | "cancelled", error: TaskError): Promise<void> {
-    const effects = await this.ending(task, state, error, null, false);
-    await this.store.batch(effects.statements, { events: effects.events ?? [] });
-    effects.after?.();
   }
 
   /** What is written when a task begins on its node. */
@@ -268,11 +279,27 @@ export class Desk implements TaskDesk {
       this.open(task),
       { expect: 1 },
     );
-    let more: ReportEffects = { statements: [] };
-    if (known && state === "succeeded")
-      more = await known.settlement.succeeded(task, payload, result as never);
-    else if (known) more = await known.settlement.failed({ ...task, state }, payload, cause);
-    return merge({ statements: [row], events: [taskEvent(task, state)] }, more);
+    const settled = known ? await this.settled(known.settlement, task, state, cause, result) : nothing;
+    return merge({ statements: [row], events: [taskEvent(task, state)] }, settled);
+  }
+
+  /** What the kind's own settlement says. One that throws must not keep its task open forever. */
+  private async settled(
+    settlement: AnySettlement,
+    task: Task,
+    state: "succeeded" | "failed" | "cancelled",
+    cause: TaskError,
+    result: unknown,
+  ): Promise<ReportEffects> {
+    const payload = this.payloadOf(task) as never;
+    try {
+      if (state === "succeeded") return await settlement.succeeded(task, payload, result as never);
+      return await settlement.failed({ ...task, state }, payload, cause);
+    } catch (error) {
+      if (error instanceof StoreUnavailableError) throw error;
+      this.log.error("settlement failed", { task: task.id, kind: task.kind, error: errorText(error) });
+      return nothing;
+    }
   }
 
   /** The same task once more, under a higher fence so that the earlier attempt's reports are void. */

@@ -5,24 +5,27 @@
 import type { Clock } from "../clock.ts";
 import { errorText } from "../errors.ts";
 import type { Log } from "../log/log.ts";
-import type { Command, ControllerRoad } from "../road/contract.ts";
+import type { Command, ControllerRoad, ReportEffects } from "../road/contract.ts";
 import {
   and,
   asc,
+  type EventRow,
   eq,
   inArray,
   isNull,
   lte,
   or,
+  type Statement,
   type Store,
   StoreExpectationError,
+  StoreUniqueError,
   update,
 } from "../store/index.ts";
 import { timing } from "../timing.ts";
 import { type Undo, UndoList } from "../undo.ts";
 import type { Desk } from "./desk.ts";
 import { openTaskStates } from "./kind.ts";
-import { type Task, tasks } from "./schema.ts";
+import { peers, type Task, tasks } from "./schema.ts";
 
 /** Tasks looked at in one turn; the rest follow in the next. */
 const turnLimit = 500;
@@ -37,6 +40,8 @@ export class Dispatcher {
   constructor(
     private readonly world: { store: Store; clock: Clock; road: ControllerRoad; log: Log },
     private readonly desk: Desk,
+    /** The lease's epoch, so that a controller that lost the lead can't write as leader. */
+    private readonly epoch: () => number | undefined = () => undefined,
   ) {}
 
   /** Begins to send. Called when this controller begins to lead. */
@@ -46,10 +51,28 @@ export class Dispatcher {
     this.undos.add(this.desk.onCancel((task) => void this.send(task.nodeName, cancelOf(task))));
     this.undos.add(this.world.clock.every(timing.dispatchTurnMilliseconds, () => this.kick()));
     this.kick();
+    void this.greet();
     return () => {
       this.stopped = true;
       this.undos.run();
     };
+  }
+
+  /** Asks all nodes for a hello: the leader before may have died with a welcome on its lips. */
+  private async greet(): Promise<void> {
+    try {
+      for (const peer of await this.world.store.select(peers)) await this.send(peer.name, { type: "greet" });
+    } catch (error) {
+      this.world.log.warn("nodes can't be greeted", { error: errorText(error) });
+      this.retry(() => this.greet());
+    }
+  }
+
+  private retry(fn: () => Promise<void>): void {
+    const undo = this.world.clock.after(timing.welcomeAgainMilliseconds, () => {
+      if (!this.stopped) void fn();
+    });
+    this.undos.add(undo);
   }
 
   /** Resolves when all turns that were asked for have ended. */
@@ -87,8 +110,7 @@ export class Dispatcher {
     });
     for (const task of waiting) {
       if (this.stopped) return;
-      // Marked first: were we killed in between, the resend finds it; sent first, it might start unmarked.
-      await this.world.store.batch([update(tasks, { sentAt: this.world.clock.now() }, this.desk.open(task))]);
+      if (!(await this.markSent(task))) continue;
       await this.send(task.nodeName, {
         type: "task",
         id: task.id,
@@ -100,6 +122,26 @@ export class Dispatcher {
       if (task.cancelRequested) await this.send(task.nodeName, cancelOf(task));
     }
     if (waiting.length === turnLimit) this.again = true;
+  }
+
+  /**
+   * Marks before sending: were we killed in between, the resend finds it; sent first, it might run unmarked.
+   * False when the task has ended meanwhile: then it must not be sent, since nobody would hear of its end.
+   */
+  private async markSent(task: Task): Promise<boolean> {
+    const sent = update(tasks, { sentAt: this.world.clock.now() }, this.desk.open(task), { expect: 1 });
+    try {
+      await this.write([sent], []);
+      return true;
+    } catch (error) {
+      if (error instanceof StoreExpectationError) return false;
+      throw error;
+    }
+  }
+
+  private write(statements: Statement[], events: EventRow[]): Promise<void> {
+    const epoch = this.epoch();
+    return this.world.store.batch(statements, { events, ...(epoch === undefined ? {} : { epoch }) });
   }
 
   /** A task past its deadline is told to end; if nobody answers within the grace, it is ended here. */
@@ -118,43 +160,75 @@ export class Dispatcher {
     }
   }
 
-  private async end(task: Task, word: string): Promise<void> {
+  private end(task: Task, word: string): Promise<boolean> {
+    return this.settle(task, () =>
+      this.desk.ending(task, "failed", { word, args: { node: task.nodeName } }, null, false),
+    );
+  }
+
+  /** Writes what becomes of a task. False when it changed by itself in this very moment. */
+  private async settle(task: Task, decide: () => Promise<ReportEffects>): Promise<boolean> {
+    const effects = await decide();
     try {
-      await this.desk.end(task, "failed", { word, args: { node: task.nodeName } });
+      await this.write(effects.statements, effects.events ?? []);
     } catch (error) {
-      if (!(error instanceof StoreExpectationError)) throw error;
-      // It ended by itself in this very moment.
+      if (!(error instanceof StoreExpectationError || error instanceof StoreUniqueError)) throw error;
+      this.world.log.debug("task changed meanwhile", { task: task.id });
+      return false;
     }
+    effects.after?.();
+    return true;
+  }
+
+  /** All open tasks of a node. */
+  openTasks(node: string): Promise<Task[]> {
+    return this.world.store.select(tasks, {
+      where: and(eq(tasks.nodeName, node), inArray(tasks.state, [...openTaskStates])),
+    });
   }
 
   /**
    * A node said hello: tasks that it was sent and no longer runs are sent again under a new fence, or fail
    * as interrupted. The welcome names those that stay open, so that the node takes back everything else.
+   * `running`: fences by task, as the hello says; `open`: the node's open tasks as of the hello.
    */
-  async welcome(node: string, incarnation: number, running: readonly string[]): Promise<void> {
-    const open = await this.world.store.select(tasks, {
-      where: and(eq(tasks.nodeName, node), inArray(tasks.state, [...openTaskStates])),
+  welcome(
+    node: string,
+    incarnation: number,
+    running: ReadonlyMap<string, number>,
+    open: readonly Task[],
+  ): void {
+    this.welcomeOnce(node, incarnation, running, open).catch((error) => {
+      this.world.log.warn("a node can't be welcomed yet", { node, error: errorText(error) });
+      this.retry(async () => this.welcome(node, incarnation, running, open));
     });
-    const staying: string[] = [];
+  }
+
+  private async welcomeOnce(
+    node: string,
+    incarnation: number,
+    running: ReadonlyMap<string, number>,
+    open: readonly Task[],
+  ): Promise<void> {
     for (const task of open) {
-      if (task.sentAt === null || running.includes(task.id)) {
-        staying.push(task.id);
-        continue;
-      }
-      const kind = this.desk.kindOf(task.kind);
-      const begun = task.state === "running";
-      if (kind && (!begun || (kind.resend && task.attempts < kind.attempts)) && !task.cancelRequested) {
-        const effects = await this.desk.resending(task, null);
-        await this.world.store.batch(effects.statements, { events: effects.events ?? [] });
-        staying.push(task.id);
-      } else if (task.cancelRequested) {
-        await this.desk.end(task, "cancelled", { word: "task.cancelled", args: {} });
-      } else {
-        await this.end(task, "task.interrupted");
-      }
+      const isThere = task.sentAt === null || running.get(task.id) === task.fence;
+      if (!isThere) await this.settleLost(task);
     }
+    // As it is now: tasks that came meanwhile stay, those that ended in between don't.
+    const staying = (await this.openTasks(node)).map((task) => task.id);
     await this.send(node, { type: "welcome", incarnation, open: staying });
     this.kick();
+  }
+
+  /** What becomes of a task that its node was sent and does not know. */
+  private async settleLost(task: Task): Promise<void> {
+    const kind = this.desk.kindOf(task.kind);
+    const mayRepeat = task.state !== "running" || (kind?.resend === true && task.attempts < kind.attempts);
+    if (task.cancelRequested) {
+      const cancelled = { word: "task.cancelled", args: {} };
+      await this.settle(task, () => this.desk.ending(task, "cancelled", cancelled, null, false));
+    } else if (mayRepeat) await this.settle(task, () => this.desk.resending(task, null));
+    else await this.end(task, "task.interrupted");
   }
 
   private async send(node: string, command: Command): Promise<void> {

@@ -8,6 +8,11 @@ export interface UndoCall {
 
 export interface Operation {
   readonly taskId: string;
+  /**
+   * True when it may have been carried out before, whole or in part, without the controller's knowing. What an
+   * earlier attempt left in the journal is taken back by then; what it finished is not.
+   */
+  readonly isRepeated: boolean;
   /** Aborted when the task is cancelled or out of time. */
   readonly signal: AbortSignal;
   /**

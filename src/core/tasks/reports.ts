@@ -69,7 +69,7 @@ export function handleTaskReports(
     }),
   );
   undos.add(
-    applier.on("hello", (envelope) => {
+    applier.on("hello", async (envelope) => {
       const peer = applier.peer(envelope.node);
       const { machineId, publicKey, version, features, running } = envelope.body;
       if (peer && peer.machineId !== "" && peer.machineId !== machineId) {
@@ -79,6 +79,8 @@ export function handleTaskReports(
         return nothing;
       }
       const incarnation = (peer?.incarnation ?? 0) + 1;
+      // Read here, between the reports before the hello and those after: what runs now is in its list, or lost.
+      const open = await dispatcher.openTasks(envelope.node);
       const known = {
         machineId: String(machineId ?? ""),
         publicKey: String(publicKey ?? ""),
@@ -91,13 +93,21 @@ export function handleTaskReports(
         events: [{ topic: "node", key: envelope.node, data: { hello: incarnation } }],
         after: () => {
           if (peer) Object.assign(peer, known);
-          const ids = Array.isArray(running) ? running.map(String) : [];
-          dispatcher
-            .welcome(envelope.node, incarnation, ids)
-            .catch((error) => world.log.error("welcome failed", { node: envelope.node, error }));
+          dispatcher.welcome(envelope.node, incarnation, runningOf(running), open);
         },
       };
     }),
   );
   return () => undos.run();
+}
+
+/** What a hello says of running tasks: fences by id. */
+function runningOf(value: unknown): Map<string, number> {
+  const list: unknown[] = Array.isArray(value) ? value : [];
+  return new Map(
+    list.flatMap((entry): [string, number][] => {
+      const { id, fence } = (entry ?? {}) as Record<string, unknown>;
+      return typeof id === "string" && typeof fence === "number" ? [[id, fence]] : [];
+    }),
+  );
 }

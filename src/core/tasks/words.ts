@@ -34,7 +34,8 @@ export const taskWords = defineWords({
     "hypervisor.exists":
       "There is something of this name already. Remove or rename it on the node, then try again. ({detail})",
     "hypervisor.wrongState": "The guest's present state doesn't allow this: {detail}",
-    "hypervisor.portInUse": "The VNC port is taken by another program. Try again: another port is chosen. ({detail})",
+    "hypervisor.portInUse":
+      "The VNC port is taken by another program. Try again: another port is chosen. ({detail})",
     "hypervisor.noSpace":
       "The storage is full. Free some space, or choose a smaller disk or another node. ({detail})",
     "hypervisor.noMemory":
@@ -74,7 +75,8 @@ export const taskWords = defineWords({
     "hypervisor.noSpace": "存储空间已满。请释放空间，或选择更小的磁盘或其他节点。（{detail}）",
     "hypervisor.noMemory": "节点可用内存不足。请在该节点关停虚拟机，或减少内存，或选择其他节点。（{detail}）",
     "hypervisor.agentSilent": "客户机代理没有响应。请确认虚拟机内已安装并运行 qemu-guest-agent。（{detail}）",
-    "hypervisor.denied": "节点系统拒绝了此操作。请检查文件和文件夹权限，以及 AppArmor 或 SELinux。（{detail}）",
+    "hypervisor.denied":
+      "节点系统拒绝了此操作。请检查文件和文件夹权限，以及 AppArmor 或 SELinux。（{detail}）",
     "hypervisor.invalid": "libvirt 或 qemu-img 拒绝了此操作：{detail}",
     "hypervisor.unsupported": "节点的 libvirt 或 QEMU 不支持此操作，请升级。（{detail}）",
     "hypervisor.cancelled": "任务已取消，已完成的部分会被撤回。",

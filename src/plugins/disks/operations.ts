@@ -11,6 +11,7 @@ export function startNode(context: NodeContext): void {
     if (path) await images.remove(path);
   });
   context.operation(createDisk, async (operation, { path, format, sizeGiB }) => {
+    if (operation.isRepeated) await images.remove(path);
     await operation.step("disks.step.create", { name: undoName, args: { path } }, () =>
       images.create(path, { format, sizeBytes: sizeGiB * bytesPerGiB }),
     );

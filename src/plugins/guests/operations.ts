@@ -44,6 +44,13 @@ export function registerOperations(context: NodeContext, observer: Observer): vo
     await hypervisor.undefine(uuid);
   }
 
+  /** Whatever an earlier attempt finished without anybody hearing of it. */
+  async function removeMade(payload: Creation): Promise<void> {
+    await removeOwn(payload.uuid);
+    for (const { path } of [payload.systemDisk, ...payload.dataDisks]) await images.remove(path);
+    if (payload.seed) await images.remove(payload.seed.path);
+  }
+
   /** Copies or links the system disk. */
   async function systemDisk(
     operation: Operation,
@@ -106,6 +113,7 @@ export function registerOperations(context: NodeContext, observer: Observer): vo
 
   context.operation(createGuest, async (operation, payload) => {
     const { uuid } = payload;
+    if (operation.isRepeated) await operation.step("guests.step.again", null, () => removeMade(payload));
     await systemDisk(operation, payload);
     await dataDisks(operation, payload.dataDisks);
     await seed(operation, payload);

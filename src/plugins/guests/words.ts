@@ -19,6 +19,7 @@ export const guestsWords = defineWords({
     "task.guests.attachDisk": "Attach a disk to {name}",
     "task.guests.detachDisk": "Detach a disk from {name}",
     // Steps
+    "guests.step.again": "Removing what an earlier attempt made",
     "guests.step.template": "Looking at the template",
     "guests.step.copy": "Copying the image",
     "guests.step.link": "Linking to the template",
@@ -137,6 +138,7 @@ export const guestsWords = defineWords({
     "task.guests.reshape": "变更 {name}",
     "task.guests.attachDisk": "为 {name} 挂载磁盘",
     "task.guests.detachDisk": "从 {name} 卸载磁盘",
+    "guests.step.again": "清除上次尝试的残留",
     "guests.step.template": "检查模板",
     "guests.step.copy": "复制镜像",
     "guests.step.link": "链接到模板",
