@@ -4,6 +4,7 @@
  */
 import { accessService, definePlugin } from "jimv";
 import { nodeService } from "../nodes/index.ts";
+import { carryOutChoice, keepChoice } from "./choice.ts";
 import { setupCode, setupHost, setupService } from "./contract.ts";
 import { startPages } from "./pages.tsx";
 import { Setup } from "./service.ts";
@@ -20,7 +21,18 @@ export const setupPlugin = definePlugin({
     const { store, clock, log, settings } = context;
     const access = context.use(accessService);
     const host = context.use(setupHost);
-    const setup = new Setup({ store, clock, log, settings, access, nodes: context.use(nodeService), host });
+    const nodes = context.use(nodeService);
+    const setup = new Setup({
+      store,
+      clock,
+      log,
+      settings,
+      access,
+      nodes,
+      host,
+      keepChoice: (node, config) => keepChoice(context, node, config),
+    });
+    carryOutChoice(context, nodes);
     await setup.look();
     context.provide(setupService, setup);
     startPages(context, setup, {

@@ -11,7 +11,7 @@ import {
   type SettingsDesk,
   type Store,
 } from "jimv";
-import { type NodeService, NodeSettings } from "../nodes/index.ts";
+import { type NodeConfig, type NodeService, NodeSettings } from "../nodes/index.ts";
 import { type Facts, judge } from "./checks.ts";
 import type { Check, SetupHost, SetupInput, SetupService } from "./contract.ts";
 
@@ -23,6 +23,8 @@ export interface SetupGround {
   access: AccessService;
   nodes: NodeService;
   host: SetupHost;
+  /** Keeps what was chosen for a node that was not heard yet. */
+  keepChoice(node: string, config: NodeConfig): Promise<void>;
 }
 
 export class Setup implements SetupService {
@@ -110,6 +112,8 @@ export class Setup implements SetupService {
     this.done = true;
     let taskId: string | null = null;
     const node = await this.node();
+    if (host.localNode !== null && !node)
+      await this.ground.keepChoice(host.localNode, { storagePath, bridge, vncPortFirst, vncPortLast });
     if (host.localNode !== null && node) {
       try {
         taskId = await nodes.configure(node.name, { storagePath, bridge, vncPortFirst, vncPortLast }, actor);

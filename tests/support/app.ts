@@ -1,0 +1,320 @@
+/**
+ * The compiled executable as a test's own program: temporary data, a free port, a libvirtd of the test's choice.
+ * It is ended by its process id. What a test that was killed left behind (process and folder) is removed when
+ * the next one starts.
+ */
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { randomPassword } from "../../src/core/vault.ts";
+
+const parent = "/var/tmp";
+const prefix = "jimv-app-";
+const root = join(import.meta.dir, "../..");
+export const executable = join(root, "dist/jimv");
+const startMilliseconds = 60_000;
+const stopMilliseconds = 20_000;
+
+export interface AppOptions {
+  /** Where its libvirtd listens. */
+  libvirtUri: string;
+  /** Do the first set-up from the command line (default); without it the browser's wizard waits. */
+  setUp?: boolean;
+  /** Where guests' disks go; a folder of its own by default. */
+  storage?: string;
+}
+
+export interface Answer<T = Record<string, unknown>> {
+  status: number;
+  body: T;
+}
+
+/** A task as the API tells it. */
+export interface TaskBody {
+  id: string;
+  kind: string;
+  state: "queued" | "running" | "succeeded" | "failed" | "cancelled";
+  progress: number;
+  step: string | null;
+  etaSeconds: number | null;
+  error: { word: string; detail: string } | null;
+  leftovers: boolean;
+}
+
+export class App {
+  readonly data: string;
+  readonly storage: string;
+  readonly adminName = "admin";
+  readonly adminPassword = randomPassword(16);
+  readonly nodeName = "test-node";
+  /** `http://127.0.0.1:PORT` of the running program. */
+  url = "";
+  /** All that it has printed, for when something goes wrong. */
+  output = "";
+  private token = "";
+  private child: Bun.Subprocess<"ignore", "pipe", "pipe"> | null = null;
+  private readonly cleanup = (): void => sweep(this.folder);
+
+  private constructor(
+    readonly folder: string,
+    private readonly options: AppOptions,
+  ) {
+    this.data = join(folder, "data");
+    this.storage = options.storage ?? join(folder, "disks");
+  }
+
+  /** Sets it up and starts it. */
+  static async open(options: AppOptions): Promise<App> {
+    if (!existsSync(executable)) throw new Error(`${executable} is not there: run bun scripts/build.ts`);
+    sweepStale();
+    const folder = mkdtempSync(join(parent, prefix));
+    writeFileSync(join(folder, "owner"), `${process.pid} ${startTimeOf(process.pid)}`);
+    mkdirSync(join(folder, "plugins"));
+    const app = new App(folder, options);
+    process.once("exit", app.cleanup);
+    try {
+      if (options.setUp !== false) await app.setUp();
+      await app.start();
+      return app;
+    } catch (error) {
+      await app.close();
+      throw new Error(`${error instanceof Error ? error.message : error}\n${app.output}`);
+    }
+  }
+
+  private environment(): Record<string, string> {
+    return {
+      PATH: process.env.PATH ?? "/usr/sbin:/usr/bin:/sbin:/bin",
+      HOME: process.env.HOME ?? "/root",
+      LANG: "C.UTF-8",
+      JIMV_LIBVIRT_URI: this.options.libvirtUri,
+      JIMV_NODE_NAME: this.nodeName,
+      JIMV_PLUGINS: join(this.folder, "plugins"),
+    };
+  }
+
+  /** Ports that no other test of this machine is likely to use. */
+  get vncPorts(): string {
+    const first = 20_000 + ((process.pid * 7919) % 300) * 100;
+    return `${first}-${first + 99}`;
+  }
+
+  private async setUp(): Promise<void> {
+    const passwordFile = join(this.folder, "password");
+    writeFileSync(passwordFile, this.adminPassword, { mode: 0o600 });
+    const child = Bun.spawn(
+      [
+        ...[executable, "setup", "--data", this.data, "--admin-name", this.adminName],
+        ...["--admin-password-file", passwordFile, "--storage", this.storage, "--vnc-ports", this.vncPorts],
+      ],
+      { env: this.environment(), stdin: "ignore", stdout: "pipe", stderr: "pipe" },
+    );
+    const [out, err, status] = await Promise.all([
+      new Response(child.stdout).text(),
+      new Response(child.stderr).text(),
+      child.exited,
+    ]);
+    if (status !== 0) throw new Error(`jimv setup ended with ${status}: ${out}${err}`);
+  }
+
+  /** Starts it (again) on the same data, and waits until it serves. */
+  async start(): Promise<void> {
+    const child = Bun.spawn([executable, "standalone", "--data", this.data, "--listen", "127.0.0.1:0"], {
+      env: this.environment(),
+      cwd: this.folder,
+      stdin: "ignore",
+      stdout: "pipe",
+      stderr: "pipe",
+    });
+    this.child = child;
+    writeFileSync(join(this.folder, "child"), `${child.pid} ${startTimeOf(child.pid)}`);
+    const from = this.output.length;
+    void this.collect(child.stdout);
+    void this.collect(child.stderr);
+    const serves = /serves (https?:\/\/[^/\s]+)/;
+    await until("the program serves", startMilliseconds, () => {
+      if (child.exitCode !== null) throw new Error(`it ended with ${child.exitCode}`);
+      const found = serves.exec(this.output.slice(from))?.[1];
+      if (found) this.url = found;
+      return found !== undefined;
+    });
+  }
+
+  private async collect(stream: ReadableStream<Uint8Array>): Promise<void> {
+    const decoder = new TextDecoder();
+    for await (const chunk of stream) this.output += decoder.decode(chunk, { stream: true });
+  }
+
+  get pid(): number {
+    if (!this.child) throw new Error("the program does not run");
+    return this.child.pid;
+  }
+
+  /** The one-time code of the set-up page. */
+  get setupCode(): string {
+    const code = /enter the code (\S+)/.exec(this.output)?.[1];
+    if (!code) throw new Error(`no set-up code was printed:\n${this.output}`);
+    return code;
+  }
+
+  /** Ends it in good order; its exit status. Killed when it does not end. */
+  async stop(signal: NodeJS.Signals = "SIGTERM"): Promise<number | null> {
+    const { child } = this;
+    if (!child) return null;
+    this.child = null;
+    child.kill(signal);
+    const late = setTimeout(() => child.kill("SIGKILL"), stopMilliseconds);
+    await child.exited;
+    clearTimeout(late);
+    return child.exitCode;
+  }
+
+  /** Ends it, and removes all that it had. */
+  async close(): Promise<void> {
+    await this.stop();
+    process.removeListener("exit", this.cleanup);
+    sweep(this.folder);
+  }
+
+  /** Calls the API as an administrator's token; signs in at the first call. */
+  async api<T = Record<string, unknown>>(method: string, path: string, body?: unknown): Promise<Answer<T>> {
+    if (this.token === "") this.token = await this.makeToken();
+    const response = await fetch(`${this.url}/api/v1${path}`, {
+      method,
+      headers: {
+        authorization: `Bearer ${this.token}`,
+        ...(body === undefined ? {} : { "content-type": "application/json" }),
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    return { status: response.status, body: (text === "" ? {} : JSON.parse(text)) as T };
+  }
+
+  /** As `api`, for calls that must go well. */
+  async ask<T = Record<string, unknown>>(method: string, path: string, body?: unknown): Promise<T> {
+    const answer = await this.api<T>(method, path, body);
+    if (answer.status >= 300)
+      throw new Error(`${method} ${path} answered ${answer.status}: ${JSON.stringify(answer.body)}`);
+    return answer.body;
+  }
+
+  private async makeToken(): Promise<string> {
+    const signIn = await fetch(`${this.url}/api/v1/sessions`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ name: this.adminName, password: this.adminPassword }),
+    });
+    if (signIn.status !== 201) throw new Error(`sign-in answered ${signIn.status}: ${await signIn.text()}`);
+    const { csrfToken } = (await signIn.json()) as { csrfToken: string };
+    const cookie = signIn.headers.get("set-cookie")?.split(";")[0] ?? "";
+    const made = await fetch(`${this.url}/api/v1/tokens`, {
+      method: "POST",
+      headers: { "content-type": "application/json", cookie, "x-csrf-token": csrfToken },
+      body: JSON.stringify({ name: `test-${randomPassword(6)}`, role: "administrator" }),
+    });
+    if (made.status !== 201) throw new Error(`a token was refused: ${await made.text()}`);
+    return ((await made.json()) as { token: string }).token;
+  }
+
+  task(id: string): Promise<TaskBody> {
+    return this.ask("GET", `/tasks/${id}`);
+  }
+
+  /** Waits for a task's end, however it ends. */
+  async ended(id: string, ms = 120_000): Promise<TaskBody> {
+    let last: TaskBody | null = null;
+    await until(`task ${id} ends`, ms, async () => {
+      last = await this.task(id);
+      return !["queued", "running"].includes(last.state);
+    });
+    return last ?? this.task(id);
+  }
+
+  /** Waits until the node is set up and reported. */
+  async nodeReady(ms = 60_000): Promise<void> {
+    type Node = { configured: boolean; state: string; hypervisor: { connected: boolean } | null };
+    await until("the node is ready", ms, async () => {
+      const { status, body } = await this.api<Node>("GET", `/nodes/${this.nodeName}`);
+      return (
+        status === 200 && body.configured && body.state === "live" && body.hypervisor?.connected === true
+      );
+    });
+  }
+
+  /** Registers an image and waits until it is ready; its id. */
+  async registerTemplate(path: string, more: Record<string, unknown> = {}): Promise<string> {
+    type Registered = { task: { id: string }; template: { id: string } };
+    const { task, template } = await this.ask<Registered>("POST", "/templates", {
+      name: "Demo",
+      path,
+      osFamily: "linux",
+      init: "agent",
+      ...more,
+    });
+    const ended = await this.ended(task.id);
+    if (ended.state !== "succeeded") throw new Error(`template refused: ${JSON.stringify(ended)}`);
+    return template.id;
+  }
+}
+
+/** Looks again and again until it is so. @throws Error that says what was waited for */
+export async function until(
+  what: string,
+  ms: number,
+  done: () => boolean | Promise<boolean>,
+  pauseMs = 50,
+): Promise<void> {
+  const end = Date.now() + ms;
+  while (!(await done())) {
+    if (Date.now() > end) throw new Error(`waited ${ms} ms in vain: ${what}`);
+    await Bun.sleep(pauseMs);
+  }
+}
+
+/** The demo template, made on first use and kept in the cache that all tests share. */
+export async function demoTemplate(folder: string): Promise<string> {
+  const path = join(folder, "demo-template.qcow2");
+  const child = Bun.spawn([join(root, "scripts/demo-template.sh"), path], {
+    stdin: "ignore",
+    stdout: "inherit",
+    stderr: "inherit",
+  });
+  if ((await child.exited) !== 0) throw new Error("scripts/demo-template.sh failed");
+  return path;
+}
+
+/** Field 22 of /proc/PID/stat: tells a process from a later one with the same number. */
+function startTimeOf(pid: number): string {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? "";
+  } catch {
+    return "";
+  }
+}
+
+/** True when the process that the file names still runs. */
+function lives(file: string): boolean {
+  if (!existsSync(file)) return false;
+  const [pid, startTime] = readFileSync(file, "utf8").split(" ");
+  return !!pid && !!startTime && startTimeOf(Number(pid)) === startTime;
+}
+
+function sweepStale(): void {
+  for (const name of readdirSync(parent))
+    if (name.startsWith(prefix) && !lives(join(parent, name, "owner"))) sweep(join(parent, name));
+}
+
+function sweep(folder: string): void {
+  const child = join(folder, "child");
+  if (lives(child)) process.kill(Number(readFileSync(child, "utf8").split(" ")[0]), "SIGKILL");
+  rmSync(folder, { recursive: true, force: true });
+}
