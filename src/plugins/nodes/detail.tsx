@@ -23,7 +23,7 @@ import { taskTable } from "../tasks/index.ts";
 import { LampList } from "./lamps.tsx";
 import { AcceptsSwitch, type NodeEntry, nodeHref } from "./table.tsx";
 import { nodeMark, TroubleNotice } from "./trouble.tsx";
-import { type NodeView, nearlyFullShare, troubleOf, usedPercent } from "./view.ts";
+import { type NodeView, troubleOf, usedPercent } from "./view.ts";
 
 export interface NodeDetail extends NodeEntry {
   tasks: readonly Task[];
@@ -45,53 +45,46 @@ export function NodePage({ detail, viewer, now }: { detail: NodeDetail; viewer: 
   ) : null;
   const isConfigTrouble = ["unconfigured", "configFailed"].includes(troubleOf(node) ?? "");
   return (
-    <div id="node-body">
+    <div id="node-body" class="stack">
       <PageHead
         title={node.name}
         mark={<StateMark kind="node" state={nodeMark(node)} lang={language} pill />}
-        sub={
-          <>
-            {say("nodes.def.heard")}: <Time lang={language} at={node.heardAt} />
-          </>
-        }
+        sub={node.facts?.cpuModel}
         actions={
           <>
-            <span class="hint">{say("nodes.col.automatic")}</span>
-            <AcceptsSwitch node={node} viewer={viewer} />
+            <AcceptsSwitch node={node} viewer={viewer} label={say("nodes.col.automatic")} />
             {isConfigTrouble ? null : setUp}
           </>
         }
       />
-      <Stack>
-        <TroubleNotice node={node} viewer={viewer} now={now} actions={isConfigTrouble ? setUp : undefined} />
-        {node.config.notes.map((note) => (
-          <Notice tone="warn">{say(note.word, note.args)}</Notice>
-        ))}
-        <LoadFigures detail={detail} viewer={viewer} />
-        <Columns>
-          <Panel title={say("nodes.virtualization")}>
-            <Virtualization detail={detail} viewer={viewer} />
-          </Panel>
-          <Panel title={say("nodes.workers")}>
-            <LampList lamps={node.lamps} viewer={viewer} />
-          </Panel>
-        </Columns>
-        <Columns>
-          <Panel title={say("nodes.storage")}>
-            <DefinitionList lang={language} items={storageItems(node, viewer)} />
-          </Panel>
-          <Panel title={say("nodes.network")}>
-            <DefinitionList lang={language} items={networkItems(node, viewer)} />
-          </Panel>
-        </Columns>
-        <Table
-          lang={language}
-          spec={{ ...taskTable(viewer, "node-tasks", () => now), compact: true }}
-          rows={detail.tasks}
-          label={say("nodes.recentTasks")}
-          empty={<EmptyState icon="task" title={say("tasks.empty")} text={say("tasks.emptyHint")} />}
-        />
-      </Stack>
+      <TroubleNotice node={node} viewer={viewer} now={now} actions={isConfigTrouble ? setUp : undefined} />
+      {node.config.notes.map((note) => (
+        <Notice tone="warn">{say(note.word, note.args)}</Notice>
+      ))}
+      <LoadFigures detail={detail} viewer={viewer} />
+      <Columns>
+        <Panel title={say("nodes.virtualization")}>
+          <Virtualization detail={detail} viewer={viewer} />
+        </Panel>
+        <Panel title={say("nodes.workers")}>
+          <LampList lamps={node.lamps} viewer={viewer} />
+        </Panel>
+      </Columns>
+      <Columns>
+        <Panel title={say("nodes.storage")}>
+          <DefinitionList lang={language} items={storageItems(node, viewer)} />
+        </Panel>
+        <Panel title={say("nodes.network")}>
+          <DefinitionList lang={language} items={networkItems(node, viewer)} />
+        </Panel>
+      </Columns>
+      <Table
+        lang={language}
+        spec={{ ...taskTable(viewer, "node-tasks", () => now), compact: true }}
+        rows={detail.tasks}
+        label={say("nodes.recentTasks")}
+        empty={<EmptyState icon="task" title={say("tasks.empty")} text={say("tasks.emptyHint")} />}
+      />
     </div>
   );
 }
@@ -101,12 +94,9 @@ function LoadFigures({ detail, viewer }: { detail: NodeDetail; viewer: Viewer })
   const { node, guests } = detail;
   const { load, storage, facts } = node;
   const used = usedPercent(node);
-  const known = (percent: number | null) => (percent === null ? {} : { percent });
+  const known = (percent: number | null) =>
+    percent === null ? {} : { percent, ...(percent >= 90 ? { tone: "bad" as const } : {}) };
   const text = (percent: number | null): string => (percent === null ? "–" : `${percent}%`);
-  const isNearlyFull =
-    storage !== null &&
-    storage.capacityBytes > 0 &&
-    storage.availableBytes / storage.capacityBytes < nearlyFullShare;
   return (
     <Figures>
       <Figure
@@ -129,7 +119,6 @@ function LoadFigures({ detail, viewer }: { detail: NodeDetail; viewer: Viewer })
         of={storage ? say("nodes.of", { all: bytes(language, storage.capacityBytes) }) : ""}
         {...known(used.storage)}
         hint={storage ? say("nodes.free", { free: bytes(language, storage.availableBytes) }) : ""}
-        {...(isNearlyFull ? { tone: "bad" as const } : {})}
       />
       <Figure
         label={say("nodes.col.guests")}

@@ -4,22 +4,32 @@ import { DefinitionList, StateMark, Time } from "jimv/ui";
 
 const known = ["events", "connect", "short", "long", "agent", "tasks", "outbox"] as const;
 
-/** The worker's name for people: `short-2` is the second of `short`. Plugins' own keep their names. */
+/** The worker's name for people: `short-2` is one of `short`. Plugins' own keep their names. */
 export function lampName(name: string, say: Viewer["say"]): string {
-  const [stem = name, number] = name.split("-");
-  const word = known.find((one) => one === stem);
-  if (!word) return name;
-  const text = say(`nodes.lamp.${word}`);
-  return number === undefined || number === "1" ? text : `${text} ${number}`;
+  const word = known.find((one) => one === name.replace(/-\d+$/, ""));
+  return word ? say(`nodes.lamp.${word}`) : name;
 }
 
-/** All workers, one line each. */
+const severity = ["ok", "busy", "down", "stuck"] as const;
+
+/** Workers of one kind stand for each other: the worst of `short-1`, `short-2` … is shown. */
+function worstOfEach(lamps: readonly LaneStatus[]): LaneStatus[] {
+  const worst = new Map<string, LaneStatus>();
+  for (const lamp of lamps) {
+    const stem = lamp.name.replace(/-\d+$/, "");
+    const before = worst.get(stem);
+    if (!before || severity.indexOf(lamp.state) > severity.indexOf(before.state)) worst.set(stem, lamp);
+  }
+  return [...worst.values()];
+}
+
+/** All kinds of workers, one line each. */
 export function LampList({ lamps, viewer }: { lamps: readonly LaneStatus[]; viewer: Viewer }) {
   const { say, language } = viewer;
   return (
     <DefinitionList
       lang={language}
-      items={lamps.map((lamp) => ({
+      items={worstOfEach(lamps).map((lamp) => ({
         label: lampName(lamp.name, say),
         value: (
           <>

@@ -122,17 +122,25 @@ export function nodeTable(viewer: Viewer, now: () => number): TableSpec<NodeEntr
 }
 
 /** Turns automatic placement on and off at once. Without a label of its own where a column's head says it. */
-export function AcceptsSwitch({ node, viewer }: { node: NodeView; viewer: Viewer }) {
-  const label = viewer.say("nodes.acceptsLabel", { node: node.name });
+export function AcceptsSwitch({
+  node,
+  viewer,
+  label = "",
+}: {
+  node: NodeView;
+  viewer: Viewer;
+  label?: string;
+}) {
+  const name = viewer.say("nodes.acceptsLabel", { node: node.name });
   return (
     <Switch
       name="acceptsGuests"
       id={`accepts-${rowIdOf(node.name)}`}
-      label=""
+      label={label}
       checked={node.acceptsGuests}
       disabled={viewer.role !== "administrator"}
       extra={{
-        "aria-label": label,
+        "aria-label": name,
         "hx-post": `${nodeHref(node.name)}/accepts`,
         "hx-trigger": "change",
         "hx-swap": "none",

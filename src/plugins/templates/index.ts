@@ -4,8 +4,10 @@
  */
 import { definePlugin, type ServiceKey, serviceKey } from "jimv";
 import { nodeService } from "../nodes/index.ts";
+import { startLive } from "./live.tsx";
 import { templatesMigrations } from "./migrations.ts";
 import { startNode } from "./operations.ts";
+import { startPages } from "./pages.tsx";
 import { startRoutes } from "./routes.ts";
 import { templates } from "./schema.ts";
 import { TemplateService, type TemplateUsers } from "./service.ts";
@@ -14,6 +16,8 @@ import { templatesWords } from "./words.ts";
 
 export { type InitMode, initModes, type OsFamily, osFamilies, type Template, templates } from "./schema.ts";
 export type { TemplateService, TemplateUsers } from "./service.ts";
+
+export { TemplateTile, templateHref } from "./table.tsx";
 
 /** By this key other plugins ask for templates. */
 export const templateService: ServiceKey<TemplateService> = serviceKey("templates");
@@ -27,9 +31,8 @@ export const templatesPlugin = definePlugin({
   tables: [templates],
   migrations: templatesMigrations,
   controller(context) {
-    const service = new TemplateService(context, context.use(nodeService), () =>
-      context.slots.all(templateUsers),
-    );
+    const nodes = context.use(nodeService);
+    const service = new TemplateService(context, nodes, () => context.slots.all(templateUsers));
     context.provide(templateService, service);
     context.settle(checkTemplate, {
       succeeded: async (task, _payload, result) =>
@@ -37,6 +40,8 @@ export const templatesPlugin = definePlugin({
       failed: (task, _payload, error) => service.refused(task, error),
     });
     startRoutes(context, service);
+    startPages(context, service, nodes);
+    startLive(context, service);
   },
   node: startNode,
 });
