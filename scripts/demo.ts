@@ -136,6 +136,33 @@ async function theGuest(): Promise<Guest | undefined> {
   return items.find((guest) => guest.name === guestName);
 }
 
+/** What virsh prints, or undefined where it fails. */
+async function virsh(...args: string[]): Promise<string | undefined> {
+  const child = Bun.spawn(["virsh", "-q", "-c", "qemu:///system", ...args], {
+    stderr: "ignore",
+    timeout: 20_000,
+  });
+  const text = await new Response(child.stdout).text();
+  return (await child.exited) === 0 ? text : undefined;
+}
+
+/** Whether the agent answers in this boot; that the guest was once set up does not tell. */
+async function agentAnswers(uuid: string): Promise<true | undefined> {
+  const answer = await virsh("qemu-agent-command", uuid, '{"execute":"guest-ping"}', "--timeout", "5");
+  return answer === undefined ? undefined : true;
+}
+
+/** The guest's address on JimV's network. */
+async function addressOf(uuid: string): Promise<string> {
+  const found = await until(
+    "an address",
+    15,
+    async () =>
+      /\b(\d+\.\d+\.\d+\.\d+)\//.exec((await virsh("domifaddr", uuid, "--source", "lease")) ?? "")?.[1],
+  ).catch(() => undefined);
+  return found ?? "none yet";
+}
+
 /** Waits for a task and shows its steps. @throws DemoError with its reason when it fails */
 async function finished(task: { id: string }, what: string, seconds: number): Promise<void> {
   let shown = "";
@@ -200,7 +227,7 @@ async function up(): Promise<void> {
     await finished(task, "starting", startSeconds);
   }
   console.error("== waiting for the guest to boot");
-  const ready = await until("the guest's agent to answer", bootSeconds, async () => {
+  const ready = await until("the guest to be set up", bootSeconds, async () => {
     const now = await theGuest();
     if (!now) throw new DemoError("the guest is gone");
     if (now.state === "failed" || now.state === "crashed" || now.state === "off")
@@ -208,6 +235,7 @@ async function up(): Promise<void> {
     if (now.initState === "failed") throw new DemoError(`the guest was not set up: ${textOf(now.initError)}`);
     return now.state === "running" && now.initState === "done" ? now : undefined;
   });
+  await until("the guest's agent to answer", bootSeconds, () => agentAnswers(ready.uuid));
   const seconds = ((performance.now() - began) / 1000).toFixed(1);
   const secret = await call<{ userName: string; password: string }>(
     "POST",
@@ -220,7 +248,7 @@ async function up(): Promise<void> {
       "",
       `  Open           ${secure ? shownUrl() : url}/`,
       `  Administrator  admin     ${password}`,
-      `  Guest          ${secret.userName.padEnd(8)}  ${secret.password}`,
+      `  Guest          ${secret.userName.padEnd(8)}  ${secret.password}   address ${await addressOf(ready.uuid)}`,
       "",
       "What to look at:",
       "  - Guests, then demo, then Console: sign in on the guest's screen with the guest's password.",
