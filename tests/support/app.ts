@@ -4,6 +4,8 @@
  * the next one starts.
  */
 import {
+  chmodSync,
+  copyFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -12,7 +14,7 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { randomPassword } from "../../src/core/vault.ts";
 
 const parent = "/var/tmp";
@@ -29,6 +31,8 @@ export interface AppOptions {
   setUp?: boolean;
   /** Where guests' disks go; a folder of its own by default. */
   storage?: string;
+  /** Files that are put into its plugin folder. */
+  plugins?: string[];
 }
 
 export interface Answer<T = Record<string, unknown>> {
@@ -77,6 +81,11 @@ export class App {
     const folder = mkdtempSync(join(parent, prefix));
     writeFileSync(join(folder, "owner"), `${process.pid} ${startTimeOf(process.pid)}`);
     mkdirSync(join(folder, "plugins"));
+    for (const file of options.plugins ?? []) {
+      const target = join(folder, "plugins", basename(file));
+      copyFileSync(file, target);
+      chmodSync(target, 0o644);
+    }
     const app = new App(folder, options);
     process.once("exit", app.cleanup);
     try {

@@ -57,10 +57,13 @@ const byNumber: Record<number, HypervisorErrorCode> = {
 };
 
 /**
- * Reasons that come under a number as general as INTERNAL_ERROR (1), OPERATION_FAILED (9) or SYSTEM_ERROR (38). QEMU's texts are always English (libvirt starts it with
- * LC_ALL=C); libvirtd's follow its locale, so nothing that matters for correctness rests on those alone.
+ * Reasons that come under a number as general as INTERNAL_ERROR (1), OPERATION_FAILED (9) or SYSTEM_ERROR (38).
+ * QEMU's texts are always English (libvirt starts it with LC_ALL=C); libvirtd's follow its locale, so nothing
+ * that matters for correctness rests on those alone. The first that fits holds.
  */
 const byMessage: [RegExp, HypervisorErrorCode][] = [
+  // A network's DHCP server can't have its address or port: nothing of a guest's VNC port.
+  [/dnsmasq/i, "internal"],
   [/Address already in use|Failed to find an available port|failed to reserve port/i, "portInUse"],
   [/No space left on device|Disk quota exceeded/i, "noSpace"],
   [/Cannot allocate memory|cannot set up guest memory/i, "noMemory"],

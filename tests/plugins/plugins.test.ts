@@ -1,0 +1,78 @@
+/** The compiled executable loads a plugin from a folder, through the same face as the built-in ones. */
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { App } from "../support/app.ts";
+
+setDefaultTimeout(120_000);
+
+const plugin = join(import.meta.dir, "notes.tsx");
+
+describe("a plugin from outside", () => {
+  let app: App;
+  beforeAll(async () => {
+    app = await App.open({ libvirtUri: "test:///default", plugins: [plugin] });
+  });
+  afterAll(async () => {
+    await app?.close();
+  });
+
+  test("its table, API, task, node side and words work", async () => {
+    const made = await app.ask<{ id: string; task: { id: string } }>("POST", `/notes/${app.nodeName}`, {
+      body: "<b>quiet</b>",
+    });
+    expect(await app.ended(made.task.id)).toMatchObject({ kind: "notes.stamp", state: "succeeded" });
+    expect(await app.ask<Record<string, unknown>>("GET", `/notes/${made.id}`)).toEqual({
+      id: made.id,
+      body: "<b>quiet</b>",
+      node: app.nodeName,
+    });
+    const missing = await app.api<{ detail: string }>("GET", "/notes/none");
+    expect(missing).toMatchObject({ status: 404, body: { detail: "There is no such note." } });
+  });
+
+  test("its routes have the same checks as all others", async () => {
+    expect((await app.api("POST", `/notes/${app.nodeName}`, { body: "" })).status).toBe(422);
+    expect((await app.api("POST", `/notes/${app.nodeName}`, { body: "x", more: 1 })).status).toBe(422);
+    expect((await app.api("POST", "/notes/nowhere", { body: "x" })).status).toBe(503);
+    expect((await fetch(`${app.url}/api/v1/notes/none`)).status).toBe(401);
+    const { paths } = (await (await fetch(`${app.url}/api/openapi.json`)).json()) as { paths: object };
+    expect(Object.keys(paths)).toContain("/api/v1/notes/{node}");
+  });
+
+  test("its page is drawn with the shared components, in the frame, escaped", async () => {
+    const signIn = await fetch(`${app.url}/api/v1/sessions`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ name: app.adminName, password: app.adminPassword }),
+    });
+    const cookie = signIn.headers.get("set-cookie")?.split(";")[0] ?? "";
+    const page = await (await fetch(`${app.url}/notes`, { headers: { cookie } })).text();
+    expect(page).toContain("note: &lt;b&gt;quiet&lt;/b&gt;");
+    expect(page).toContain('href="/guests"');
+  });
+
+  test("its rows outlast a restart", async () => {
+    const before = await app.ask<{ id: string }>("POST", `/notes/${app.nodeName}`, { body: "stays" });
+    await app.stop();
+    await app.start();
+    expect(await app.ask<{ body: string }>("GET", `/notes/${before.id}`)).toMatchObject({ body: "stays" });
+  });
+});
+
+test("a plugin that can't be loaded stops the start with its name", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "jimv-broken-"));
+  try {
+    const file = join(folder, "broken.ts");
+    writeFileSync(file, "export default (");
+    expect(App.open({ libvirtUri: "test:///default", plugins: [file] })).rejects.toThrow(
+      "broken.ts can't be loaded",
+    );
+    await expect(App.open({ libvirtUri: "test:///default", plugins: [file] })).rejects.toThrow(
+      "jimv setup ended with 1",
+    );
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
