@@ -137,6 +137,8 @@ export const timing = {
   libvirtFirstConnectMilliseconds: 5_000,
   /** A worker that is stuck so long beyond its call's deadline is replaced, and left to end by itself. */
   libvirtReplaceMilliseconds: 60_000,
+  /** A lane's further workers end after so long without work, to give their memory back. */
+  libvirtIdleMilliseconds: 60_000,
   /** Stopping waits so long for libvirtd to take its leave. */
   libvirtCloseMilliseconds: 1_000,
   /** A quick qemu-img command (info, create, resize) that prints nothing; then it is killed: `timeout`. */

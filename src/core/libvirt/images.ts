@@ -32,24 +32,27 @@ const messages: [RegExp, HypervisorErrorCode][] = [
   [/Cannot allocate memory/, "noMemory"],
 ];
 
-const errnos: Record<string, HypervisorErrorCode> = {
-  ENOENT: "notFound",
-  EEXIST: "exists",
-  EACCES: "denied",
-  EPERM: "denied",
-  EROFS: "denied",
-  ENOSPC: "noSpace",
-  EDQUOT: "noSpace",
-  ENAMETOOLONG: "invalid",
-  ENOTDIR: "notFound",
-  EISDIR: "invalid",
+/** What the file system's errors mean, and how they are said. */
+const errnos: Record<string, [code: HypervisorErrorCode, says: (path: string) => string]> = {
+  ENOENT: ["notFound", (path) => `There is no file ${path}.`],
+  ENOTDIR: ["notFound", (path) => `There is no file ${path}.`],
+  EEXIST: ["exists", (path) => `The file ${path} exists already.`],
+  EACCES: ["denied", (path) => `Access to ${path} was refused: check its owner and mode.`],
+  EPERM: ["denied", (path) => `Access to ${path} was refused: check its owner and mode.`],
+  EROFS: ["denied", (path) => `${path} lies on a file system that is mounted read-only.`],
+  ENOSPC: ["noSpace", (path) => `There is no space left for ${path}.`],
+  EDQUOT: ["noSpace", (path) => `There is no space left for ${path}.`],
+  ENAMETOOLONG: ["invalid", (path) => `The file name ${path} is too long.`],
+  EISDIR: ["invalid", (path) => `${path} is a folder, not an image.`],
 };
 
 /** A file system's error as ours. */
-function fileError(error: unknown): HypervisorError {
+function fileError(error: unknown, path: string): HypervisorError {
   if (error instanceof HypervisorError) return error;
   const { code, message } = error as { code?: string; message?: string };
-  return new HypervisorError(errnos[code ?? ""] ?? "internal", message ?? String(error));
+  const known = errnos[code ?? ""];
+  if (known) return new HypervisorError(known[0], known[1](path));
+  return new HypervisorError("internal", `${path}: ${message ?? String(error)}`);
 }
 
 interface RunOptions {
@@ -193,7 +196,7 @@ async function making(target: string, body: (part: string) => Promise<void>): Pr
     await publish(part, target);
   } catch (error) {
     await rm(part, { force: true }).catch(() => undefined);
-    throw fileError(error);
+    throw fileError(error, target);
   }
 }
 
@@ -216,7 +219,7 @@ async function info(path: string): Promise<ImageInfo> {
       };
     }
   } catch (error) {
-    throw fileError(error);
+    throw fileError(error, path);
   }
   return parseInfo(path, await qemuImg(["info", "--output=json", "-U", "--", path], quick));
 }
@@ -290,7 +293,7 @@ export function openImages(): Images {
         await publish(part, path);
       } catch (error) {
         await rm(part, { force: true }).catch(() => undefined);
-        throw fileError(error);
+        throw fileError(error, path);
       }
     },
 
@@ -302,7 +305,7 @@ export function openImages(): Images {
           await rm(name);
           there = true;
         } catch (error) {
-          const ours = fileError(error);
+          const ours = fileError(error, name);
           if (ours.code !== "notFound") throw ours;
         }
       }
@@ -315,7 +318,7 @@ export function openImages(): Images {
         const entries = await readdir(folder, { withFileTypes: true });
         return entries.filter((entry) => entry.isFile()).map((entry) => join(folder, basename(entry.name)));
       } catch (error) {
-        throw fileError(error);
+        throw fileError(error, folder);
       }
     },
   };

@@ -78,6 +78,7 @@ export class Lane {
     deadlineMilliseconds: number,
     ...args: CallArgs<K>
   ): Promise<CallResult<K>> {
+    if (this.closed) return Promise.reject(new HypervisorError("unavailable", "JimV is stopping."));
     return new Promise<CallResult<K>>((resolve, reject) => {
       const job: Job = { id: nextId++, name, args, deadlineMilliseconds, resolve, reject, timer: null };
       this.queue.push(job);
@@ -166,8 +167,7 @@ export class Lane {
     if (!this.workers.includes(entry)) {
       // It was replaced while it was stuck: now it is free to go.
       this.leaked--;
-      this.post(entry, { kind: "attach", conn: null });
-      this.post(entry, { kind: "stop" });
+      this.dismiss(entry);
       return;
     }
     if (job && job.id === message.id) {
@@ -203,6 +203,12 @@ export class Lane {
     } else this.options.release(conn);
   }
 
+  /** Lets a worker close its connection and end. */
+  private dismiss(entry: LaneWorker): void {
+    this.post(entry, { kind: "attach", conn: null });
+    this.post(entry, { kind: "stop" });
+  }
+
   /** A worker whose thread ended: its call is lost, the next call makes a new one. */
   private died(entry: LaneWorker, message: string): void {
     this.workers = this.workers.filter((worker) => worker !== entry);
@@ -235,8 +241,14 @@ export class Lane {
     }
   }
 
-  /** Replaces workers that have been stuck for too long. Called every now and then. */
+  /** Replaces workers that have been stuck for too long, and ends idle ones but one. Called every now and then. */
   sweep(now: number): void {
+    for (const entry of this.workers.slice(1)) {
+      const idle = entry.ready && entry.job === null && entry.lastTurnAt !== null;
+      if (!idle || now - (entry.lastTurnAt ?? now) < timing.libvirtIdleMilliseconds) continue;
+      this.workers = this.workers.filter((worker) => worker !== entry);
+      this.dismiss(entry);
+    }
     for (const entry of this.workers) {
       if (!entry.job || entry.since === null || this.leaked >= leakLimit) continue;
       if (now - entry.since < entry.job.deadlineMilliseconds + timing.libvirtReplaceMilliseconds) continue;

@@ -138,11 +138,9 @@ export class RealHypervisor implements Hypervisor {
   }
 
   private async findAcceleration(): Promise<Acceleration> {
-    const [host, kvmXml, qemuXml] = await Promise.all([
-      probeHost(),
-      this.session.call("long", "domainCapabilities", ["kvm"]),
-      this.session.call("long", "domainCapabilities", ["qemu"]),
-    ]);
+    const host = await probeHost();
+    const kvmXml = await this.session.call("long", "domainCapabilities", ["kvm"]);
+    const qemuXml = await this.session.call("long", "domainCapabilities", ["qemu"]);
     return decideAcceleration({ ...host, kvmXml, qemuXml });
   }
 
@@ -294,7 +292,7 @@ export class RealHypervisor implements Hypervisor {
   // ---- figures and pictures
 
   stats(): Promise<DomainStats[]> {
-    return this.session.call("short", "stats", []);
+    return this.session.call("stats", "stats", []);
   }
 
   screenshot(uuid: string): Promise<{ mime: string; data: Uint8Array }> {

@@ -14,6 +14,8 @@ import type { CallArgs, CallName, CallResult, RawEvent } from "./protocol.ts";
 const laneTable = {
   short: { size: 3, deadline: timing.libvirtShortCallMilliseconds, stuck: timing.libvirtStuckMilliseconds },
   long: { size: 3, deadline: timing.libvirtLongCallMilliseconds, stuck: Number.POSITIVE_INFINITY },
+  /** One bulk call at a time; libvirt asks each QEMU in turn, which takes about 10 ms a guest. */
+  stats: { size: 1, deadline: timing.libvirtLongCallMilliseconds, stuck: Number.POSITIVE_INFINITY },
   agent: { size: 2, deadline: timing.libvirtLongCallMilliseconds, stuck: Number.POSITIVE_INFINITY },
 } as const satisfies Record<string, { size: number; deadline: number; stuck: number }>;
 type LaneKind = keyof typeof laneTable;
@@ -52,7 +54,7 @@ export class Session {
         onUnavailable: () => this.loop?.poke(),
         onUnusable: (message) => this.unusable(message),
       });
-    this.lanes = { short: lane("short"), long: lane("long"), agent: lane("agent") };
+    this.lanes = { short: lane("short"), long: lane("long"), stats: lane("stats"), agent: lane("agent") };
     this.pulse = setInterval(() => this.beat(), timing.libvirtHeartbeatMilliseconds);
   }
 
