@@ -58,6 +58,7 @@ export {
   NewerRows,
   Pager,
   type PagerProps,
+  PagerRange,
   type Sorting,
   Table,
   type TableProps,

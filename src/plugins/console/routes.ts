@@ -32,7 +32,7 @@ export function consoleRoutes(context: ControllerContext, service: ConsoleServic
     path: "/guests/{uuid}/console-tickets",
     summary: "Get a ticket for a guest's screen",
     description:
-      "The ticket is good for one WebSocket at `socketUrl?ticket=…` (subprotocol `binary`, RFB inside) within 30 seconds, by the same user or token.",
+      "The ticket is good for one WebSocket at `socketUrl?ticket=…` (binary messages with RFB inside) within 30 seconds, by the same user or token.",
     tag: "Guests",
     role: "operator",
     params: Type.Object({ uuid: Uuid }),
@@ -53,7 +53,8 @@ export function consoleRoutes(context: ControllerContext, service: ConsoleServic
   });
   web.socket({
     path: socketPath,
-    subprotocol: "binary",
+    // Neither noVNC nor QEMU needs one.
+    subprotocol: null,
     open: ({ url, viewer }, peer) => openConsole(context, service, url, viewer, peer),
   });
 }

@@ -150,7 +150,7 @@ async function listPage(state: ListState, viewer: Viewer, { service }: DiskPageN
             current={state.system ? "all" : "data"}
             label={t("disks.page.role")}
             items={[
-              { key: "data", label: t("disks.page.data"), href: listHref(state, { system: false }) },
+              { key: "data", label: t("disks.page.dataOnly"), href: listHref(state, { system: false }) },
               { key: "all", label: t("disks.page.showSystem"), href: listHref(state, { system: true }) },
             ]}
           />
@@ -181,13 +181,15 @@ async function listPage(state: ListState, viewer: Viewer, { service }: DiskPageN
           )
         }
         pager={
-          <Pager
-            lang={lang}
-            page={state.page}
-            pageSize={pageSize}
-            total={found.total}
-            href={(page) => listHref(state, { page })}
-          />
+          found.total > 0 ? (
+            <Pager
+              lang={lang}
+              page={state.page}
+              pageSize={pageSize}
+              total={found.total}
+              href={(page) => listHref(state, { page })}
+            />
+          ) : null
         }
       />
     </>

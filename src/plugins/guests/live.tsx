@@ -37,7 +37,7 @@ export function guestLive(needs: PageNeeds): void {
     role: "reader",
     async render(event, { viewer, key }) {
       const shown = shownBy(key);
-      if (event.topic === "foreign") return countPayloads(shown.show, viewer, needs);
+      if (event.topic === "foreign") return countPayloads(shown, viewer, needs);
       const subject = subjectOf(event);
       return subject ? rowPayloads(subject, shown, viewer, needs) : [];
     },
@@ -58,17 +58,17 @@ export function guestLive(needs: PageNeeds): void {
 
 async function rowPayloads(
   subject: { uuid: string; counts: boolean; made: boolean },
-  { show, top }: ReturnType<typeof shownBy>,
+  shown: ReturnType<typeof shownBy>,
   viewer: Viewer,
   needs: PageNeeds,
 ): Promise<string[]> {
   const [guest] = await needs.service.views([subject.uuid]);
-  const counts = subject.counts ? await countPayloads(show, viewer, needs) : [];
+  const counts = subject.counts ? await countPayloads(shown, viewer, needs) : [];
   const id = rowId(subject.uuid);
   if (!guest) return [remove(id), ...counts];
   const row = await html(<TableRow spec={guestTable(viewer)} row={guest} lang={viewer.language} />);
   // A new row goes on top where the newest are on top; elsewhere nothing jumps. Where it is there already, it is replaced.
-  if (subject.made && top) return [prepend("guests-rows", row), ...counts];
+  if (subject.made && shown.top) return [prepend("guests-rows", row), ...counts];
   return [replace(id, row), ...(subject.made ? [await newerPayload(viewer)] : []), ...counts];
 }
 

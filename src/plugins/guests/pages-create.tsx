@@ -27,6 +27,7 @@ import {
   Panel,
   Password,
   RadioCards,
+  Row,
   replace,
   say,
   Textarea,
@@ -219,17 +220,20 @@ export function CreateForm(p: {
                 />
               ))}
             </div>
-            <Button
-              kind="link"
-              icon="plus"
-              extra={{
-                "hx-get": "/guests/new/data-disk",
-                "hx-target": "#data-disks",
-                "hx-swap": "beforeend",
-              }}
-            >
-              {t("guests.page.addDataDisk")}
-            </Button>
+            <Row>
+              {" "}
+              <Button
+                kind="link"
+                icon="plus"
+                extra={{
+                  "hx-get": "/guests/new/data-disk",
+                  "hx-target": "#data-disks",
+                  "hx-swap": "beforeend",
+                }}
+              >
+                {t("guests.page.addDataDisk")}
+              </Button>
+            </Row>
           </FormSection>
           <FormSection title={t("guests.page.nameSection")} hint={t("guests.page.nameHint")}>
             <FieldRow>

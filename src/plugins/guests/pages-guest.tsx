@@ -84,7 +84,7 @@ export function guestPage(scene: GuestScene, tab: GuestTab, viewer: Viewer) {
     { key: "tasks", href: `${href}?tab=tasks`, label: say(viewer.language, "nav.tasks") },
   ];
   return (
-    <div id="guest-page" data-tab={tab}>
+    <div id="guest-page" class="stack">
       <GuestHead scene={scene} viewer={viewer} />
       <Tabs tabs={tabs} current={tabs.find((one) => one.key === tab)?.href ?? href} label={guest.name} />
       {tab === "overview" ? (
@@ -466,7 +466,7 @@ export function GuestHappened(p: { scene: GuestScene; viewer: Viewer; all?: bool
 export function GuestGone({ viewer }: { viewer: Viewer }) {
   const t = wordsOf(viewer.language);
   return (
-    <div id="guest-page">
+    <div id="guest-page" class="stack">
       <Notice tone="info">{t("guests.page.gone")}</Notice>
       <Row>
         <Button href="/guests">{t("guests.page.backToList")}</Button>

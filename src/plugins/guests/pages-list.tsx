@@ -14,6 +14,7 @@ import {
   NothingMatches,
   PageHead,
   Pager,
+  PagerRange,
   replace,
   Segments,
   StateMark,
@@ -163,24 +164,25 @@ function GuestSegments(p: {
   );
 }
 
-/** Payloads that bring the counts of an open list up to date. `show` is the open segment. */
+/** Payloads that bring the counts of an open list up to date. */
 export async function countPayloads(
-  show: ListState["show"],
+  { show, top }: ReturnType<typeof shownBy>,
   viewer: Viewer,
   needs: PageNeeds,
 ): Promise<string[]> {
+  const lang = viewer.language;
   const counts = await needs.service.counts();
   const foreign = (await needs.service.foreign()).length;
-  const text = wordsOf(viewer.language)("guests.page.sub", {
-    running: counts.get("running") ?? 0,
-    total: sumOf(counts),
-  });
+  const total = sumOf(counts);
+  const text = wordsOf(lang)("guests.page.sub", { running: counts.get("running") ?? 0, total });
+  const range = <PagerRange lang={lang} page={1} pageSize={pageSize} total={total} rangeId="guests-range" />;
   return [
     replace("guests-sub", await html(<span id="guests-sub">{text}</span>)),
     replace(
       "guests-segments",
       await html(<GuestSegments counts={counts} foreign={foreign} show={show} viewer={viewer} />),
     ),
+    ...(top ? [replace("guests-range", await html(range))] : []),
   ];
 }
 
@@ -220,6 +222,7 @@ async function guestsTable(state: ListState, viewer: Viewer, needs: PageNeeds, t
           page={state.page}
           pageSize={pageSize}
           total={found.total}
+          rangeId="guests-range"
           href={(page) => listHref(state, { page })}
         >
           <span id="newer" />

@@ -262,24 +262,18 @@ export interface PagerProps {
   pageSize: number;
   total: number;
   href: (page: number) => string;
+  /** Where a live view replaces the range by a `PagerRange` of the same id. */
+  rangeId?: string;
   /** At the right end: "2 newer rows · Show". */
   children?: Child;
 }
 
 /** Which rows these are, and the way to the others. */
 export function Pager(p: PagerProps) {
-  const from = p.total === 0 ? 0 : (p.page - 1) * p.pageSize + 1;
-  const to = Math.min(p.page * p.pageSize, p.total);
   const last = Math.max(1, Math.ceil(p.total / p.pageSize));
   return (
     <>
-      <span class="num">
-        {say(p.lang, "table.range", {
-          from: integer(p.lang, from),
-          to: integer(p.lang, to),
-          total: integer(p.lang, p.total),
-        })}
-      </span>
+      <PagerRange {...p} />
       {last > 1 ? (
         <nav class="pager" aria-label={say(p.lang, "table.pages")}>
           <PageLink
@@ -299,6 +293,20 @@ export function Pager(p: PagerProps) {
       ) : null}
       {p.children ? <span class="aside">{p.children}</span> : null}
     </>
+  );
+}
+
+/** "1–50 of 128". */
+export function PagerRange(p: Pick<PagerProps, "lang" | "page" | "pageSize" | "total" | "rangeId">) {
+  const range = {
+    from: integer(p.lang, (p.page - 1) * p.pageSize + 1),
+    to: integer(p.lang, Math.min(p.page * p.pageSize, p.total)),
+    total: integer(p.lang, p.total),
+  };
+  return (
+    <span class="num" id={p.rangeId}>
+      {p.total === 0 ? "" : say(p.lang, "table.range", range)}
+    </span>
   );
 }
 
