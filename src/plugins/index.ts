@@ -2,9 +2,11 @@
 import type { Plugin } from "jimv";
 import { accessPlugin } from "./access/index.ts";
 import { consolePlugin } from "./console/index.ts";
+import { dashboardPlugin } from "./dashboard/index.ts";
 import { disksPlugin } from "./disks/index.ts";
 import { guestsPlugin } from "./guests/index.ts";
 import { nodesPlugin } from "./nodes/index.ts";
+import { settingsPlugin } from "./settings/index.ts";
 import { setupPlugin } from "./setup/index.ts";
 import { tasksPlugin } from "./tasks/index.ts";
 import { templatesPlugin } from "./templates/index.ts";
@@ -17,5 +19,7 @@ export const builtInPlugins: readonly Plugin[] = [
   disksPlugin,
   guestsPlugin,
   consolePlugin,
+  dashboardPlugin,
+  settingsPlugin,
   setupPlugin,
 ];

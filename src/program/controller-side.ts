@@ -16,7 +16,7 @@ import { taskWords } from "../core/tasks/words.ts";
 import { Vault } from "../core/vault.ts";
 import { WordBook } from "../core/words.ts";
 import { builtInPlugins } from "../plugins/index.ts";
-import { setupCode, setupHost, setupService, tasksTray } from "../plugins/program.ts";
+import { loadedPlugins, setupCode, setupHost, setupService, tasksTray } from "../plugins/program.ts";
 import { makeShell, serveAsset, uiWords } from "../ui/index.ts";
 import { faces } from "./faces.ts";
 import { makeSetupCode } from "./setup-code.ts";
@@ -93,6 +93,7 @@ export async function makeControllerSide(
   controller = new Controller({ store, clock, road, log, vault, web, clusterId, leadership });
   controller.provide(accessService, web.access);
   controller.provide(setupCode, makeSetupCode(world.printCode));
+  controller.provide(loadedPlugins, plugins);
   controller.provide(setupHost, {
     version,
     localNode: config.node,

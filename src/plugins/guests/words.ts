@@ -4,6 +4,11 @@ import { pageTexts } from "./words-pages.ts";
 
 export const guestsWords = defineWords({
   en: {
+    "guests.settings.memoryOvercommit": "Memory overcommit",
+    "guests.settings.memoryOvercommitHint":
+      "How many times a node's memory its running guests may have together. 1 is safe: more relies on guests not using all of it.",
+    "guests.settings.diskOvercommit": "Disk overcommit",
+    "guests.settings.diskOvercommitHint": "How many times the free space of a storage folder new disks may grow to.",
     ...pageTexts.en,
     "task.guests.create": "Create {name}",
     "task.guests.start": "Start {name}",
@@ -124,6 +129,10 @@ export const guestsWords = defineWords({
       "Disks are attached and detached while the guest is off. Shut {name} down first.",
   },
   "zh-CN": {
+    "guests.settings.memoryOvercommit": "内存超分",
+    "guests.settings.memoryOvercommitHint": "节点上运行的虚拟机内存总和最多为节点内存的多少倍。1 最安全，更大则依赖虚拟机不会用满内存。",
+    "guests.settings.diskOvercommit": "磁盘超分",
+    "guests.settings.diskOvercommitHint": "新磁盘最多可增长到存储文件夹可用空间的多少倍。",
     ...pageTexts["zh-CN"],
     "task.guests.create": "创建 {name}",
     "task.guests.start": "启动 {name}",

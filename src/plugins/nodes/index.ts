@@ -18,6 +18,8 @@ export { isInSystem, refusedFolder } from "./folder.ts";
 export { ConfigBody } from "./routes.ts";
 export { type NodeRow, type NodeState, nodes } from "./schema.ts";
 export { defaultVncPorts, type NodeConfig, type NodeService, NodeSettings } from "./service.ts";
+export { nodeHref } from "./table.tsx";
+export { fixText, nodeMark, toneOf, troubleText } from "./trouble.tsx";
 export {
   type NetworkChoice,
   type NodeTrouble,

@@ -136,6 +136,10 @@ export const nodesWords = defineWords({
     "nodes.config.portHint": "One port for each running guest; reached through JimV only.",
     "nodes.config.submit": "Set up",
     "nodes.config.failed": "The last time it failed: {reason}",
+    "nodes.settings.vncPortFirst": "First VNC port offered",
+    "nodes.settings.vncPortFirstHint": "When a node is set up. Nodes that are set up keep theirs.",
+    "nodes.settings.vncPortLast": "Last VNC port offered",
+    "nodes.settings.vncPortLastHint": "One port for each running guest.",
     "nodes.address.form": "An IP address of this machine that others reach, like 10.1.8.11.",
   },
   "zh-CN": {
@@ -266,6 +270,10 @@ export const nodesWords = defineWords({
     "nodes.config.portHint": "每台运行中的虚拟机占用一个端口，只能通过 JimV 访问。",
     "nodes.config.submit": "配置",
     "nodes.config.failed": "上次失败：{reason}",
+    "nodes.settings.vncPortFirst": "建议的 VNC 起始端口",
+    "nodes.settings.vncPortFirstHint": "配置节点时使用。已配置的节点保持不变。",
+    "nodes.settings.vncPortLast": "建议的 VNC 结束端口",
+    "nodes.settings.vncPortLastHint": "每台运行中的虚拟机占用一个端口。",
     "nodes.address.form": "本机可供其他机器访问的 IP 地址，例如 10.1.8.11。",
   },
 });
