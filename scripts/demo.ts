@@ -11,7 +11,7 @@ import { parseArgs } from "node:util";
 const guestName = "demo";
 const templateName = "JimV demo";
 /** Under emulation on a busy machine a guest needs up to a minute; the rest is reserve. */
-const startSeconds = 60;
+const startSeconds = 120;
 const bootSeconds = 300;
 const shutdownSeconds = 30;
 

@@ -30,6 +30,9 @@ gate tidy bun scripts/gates/tidy.ts
 if command -v shellcheck >/dev/null; then
   mapfile -t scripts < <(git ls-files -- '*.sh' .ci/run)
   gate shell shellcheck -x "${scripts[@]}"
+  # The demo guest's own scripts have no ending, and run in busybox's shell.
+  mapfile -t scripts < <(grep -rlx '#!/bin/sh' scripts/demo-template/root)
+  gate guest-shell shellcheck -s dash "${scripts[@]}"
 fi
 if [ -x dist/jimv ]; then
   gate executable bun scripts/gates/executable.ts dist/jimv
