@@ -8,7 +8,8 @@ export const guestsWords = defineWords({
     "guests.settings.memoryOvercommitHint":
       "How many times a node's memory its running guests may have together. 1 is safe: more relies on guests not using all of it.",
     "guests.settings.diskOvercommit": "Disk overcommit",
-    "guests.settings.diskOvercommitHint": "How many times the free space of a storage folder new disks may grow to.",
+    "guests.settings.diskOvercommitHint":
+      "How many times the free space of a storage folder new disks may grow to.",
     ...pageTexts.en,
     "task.guests.create": "Create {name}",
     "task.guests.start": "Start {name}",
@@ -130,7 +131,8 @@ export const guestsWords = defineWords({
   },
   "zh-CN": {
     "guests.settings.memoryOvercommit": "内存超分",
-    "guests.settings.memoryOvercommitHint": "节点上运行的虚拟机内存总和最多为节点内存的多少倍。1 最安全，更大则依赖虚拟机不会用满内存。",
+    "guests.settings.memoryOvercommitHint":
+      "节点上运行的虚拟机内存总和最多为节点内存的多少倍。1 最安全，更大则依赖虚拟机不会用满内存。",
     "guests.settings.diskOvercommit": "磁盘超分",
     "guests.settings.diskOvercommitHint": "新磁盘最多可增长到存储文件夹可用空间的多少倍。",
     ...pageTexts["zh-CN"],
