@@ -1,6 +1,6 @@
 /** Image files with the real qemu-img: copies, overlays, full disks, cancelled copies, hostile paths. */
 
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import {
   existsSync,
   mkdirSync,
@@ -14,6 +14,8 @@ import {
 import { join } from "node:path";
 import { HypervisorError } from "../../src/core/libvirt/hypervisor.ts";
 import { openImages, takesDirectIo } from "../../src/core/libvirt/images.ts";
+
+setDefaultTimeout(60_000);
 
 const mebibyte = 1024 * 1024;
 const images = openImages();
@@ -170,13 +172,18 @@ describe("what an image may not hide", () => {
   });
 
   test("an encrypted image", async () => {
-    const image = join(folder, "secret.luks");
+    const image = join(folder, "secret.qcow2");
     const secret = join(folder, "secret");
     writeFileSync(secret, "secret");
-    const options = ["--object", `secret,id=s,file=${secret}`, "-o", "key-secret=s,iter-time=10"];
-    run("qemu-img", "create", "-q", "-f", "luks", ...options, image, "1M");
+    const options = [
+      "--object",
+      `secret,id=s,file=${secret}`,
+      "-o",
+      "encrypt.format=aes,encrypt.key-secret=s",
+    ];
+    run("qemu-img", "create", "-q", "-f", "qcow2", ...options, image, "1M");
     expect((await images.info(image)).encrypted).toBeTrue();
-  }, 60_000);
+  });
 });
 
 describe("paths", () => {

@@ -1,11 +1,13 @@
 /** A lane whose worker is stuck in C: deadlines hold, the worker is replaced, and the old one goes when it can. */
 
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { Connector } from "../../src/core/libvirt/connector.ts";
 import { HypervisorError } from "../../src/core/libvirt/hypervisor.ts";
 import { Lane } from "../../src/core/libvirt/lane.ts";
 import { timing } from "../../src/core/timing.ts";
 import { PrivateLibvirtd } from "../support/libvirtd.ts";
+
+setDefaultTimeout(60_000);
 
 let libvirtd: PrivateLibvirtd;
 const connector = new Connector();

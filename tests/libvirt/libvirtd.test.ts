@@ -1,6 +1,6 @@
 /** The binding against a real libvirtd and real QEMU (software emulation is enough: no guest system boots). */
 
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, afterEach, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import {
@@ -11,6 +11,8 @@ import {
 } from "../../src/core/libvirt/hypervisor.ts";
 import { openHypervisor, type RealHypervisor } from "../../src/core/libvirt/real.ts";
 import { PrivateLibvirtd } from "../support/libvirtd.ts";
+
+setDefaultTimeout(60_000);
 
 const clusterId = "cluster-of-the-test";
 let libvirtd: PrivateLibvirtd;

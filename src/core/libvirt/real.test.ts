@@ -3,7 +3,7 @@
  * What only real QEMU can show is in tests/libvirt.
  */
 
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, afterEach, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { type DomainEvent, type DomainSpec, HypervisorError } from "./hypervisor.ts";
 import { openHypervisor, type RealHypervisor } from "./real.ts";
 
@@ -11,6 +11,8 @@ const clusterId = "cluster-of-the-test";
 const uri = "test:///default";
 /** The pretended hypervisor comes with one running domain of its own. */
 const foreignUuid = "6695eb01-f6a4-8304-79aa-97f2502e193f";
+
+setDefaultTimeout(30_000); // starting threads takes long on a busy machine
 
 let hypervisor: RealHypervisor;
 beforeAll(async () => {
@@ -56,11 +58,11 @@ async function defineOne(name: string): Promise<string> {
   return uuid ?? "";
 }
 
-/** Collects events of these names until `done` says enough; fails after five seconds. */
+/** Collects events of these names until `done` says enough; fails after 15 seconds. */
 function eventsUntil(names: string[], done: (events: DomainEvent[]) => boolean): Promise<DomainEvent[]> {
   const { promise, resolve, reject } = Promise.withResolvers<DomainEvent[]>();
   const events: DomainEvent[] = [];
-  const timer = setTimeout(() => reject(new Error(`only ${JSON.stringify(events)}`)), 5000);
+  const timer = setTimeout(() => reject(new Error(`only ${JSON.stringify(events)}`)), 15_000);
   const undo = hypervisor.onDomain((event) => {
     if (!names.includes(event.name)) return;
     events.push(event);

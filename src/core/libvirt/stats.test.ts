@@ -1,7 +1,9 @@
 /** What the statistics remember from round to round must never be told of another domain. */
 
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { openHypervisor, type RealHypervisor } from "./real.ts";
+
+setDefaultTimeout(30_000); // starting threads takes long on a busy machine
 
 let hypervisor: RealHypervisor;
 beforeAll(async () => {
