@@ -14,6 +14,8 @@ const templateName = "JimV demo";
 const startSeconds = 120;
 const bootSeconds = 300;
 const shutdownSeconds = 30;
+const setUpTries = 2;
+const vncPorts = { vncPortFirst: 15900, vncPortLast: 19899 };
 
 interface Page<T> {
   items: T[];
@@ -198,15 +200,29 @@ async function theTemplate(): Promise<Template> {
   });
 }
 
+/** Waits until the node has set itself up; asks it to try again where something stood in its way. */
+async function nodeReady(): Promise<void> {
+  let tries = 0;
+  await until("the node to be ready", startSeconds, async () => {
+    const { items } = await call<Page<Node>>("GET", "/nodes");
+    if (items.some((node) => node.configured && node.acceptsGuests)) return true;
+    const node = items.find((one) => one.config.error !== null);
+    if (!node) return undefined;
+    if (++tries > setUpTries)
+      throw new DemoError(`the node could not set itself up: ${node.config.error?.detail}`);
+    const body = { storagePath: join(data as string, "disks"), ...vncPorts };
+    const { task } = await call<{ task: Task }>("POST", `/nodes/${node.name}/configure`, body);
+    await finished(task, "setting the node up again", startSeconds).catch((error) =>
+      console.error(String(error)),
+    );
+    return undefined;
+  });
+}
+
 async function up(): Promise<void> {
   await until("JimV to serve its pages", startSeconds, answers);
   await signIn();
-  await until("the node to be ready", startSeconds, async () => {
-    const { items } = await call<Page<Node>>("GET", "/nodes");
-    const reason = items[0]?.config.error?.detail;
-    if (reason) throw new DemoError(`the node could not set itself up: ${reason}`);
-    return items.some((node) => node.configured && node.acceptsGuests) ? true : undefined;
-  });
+  await nodeReady();
   const template = await theTemplate();
   const began = performance.now();
   let guest = await theGuest();

@@ -79,7 +79,7 @@ run_group() {
   local group=$1 start=$SECONDS status=0 log=$logs/$1 good bad
   say "$group"
   case $group in
-    gates) setsid timeout --kill-after=10 600 scripts/gates.sh >"$log" 2>&1 & ;;
+    gates) setsid timeout --kill-after=10 900 scripts/gates.sh >"$log" 2>&1 & ;;
     src | scripts) setsid timeout --kill-after=10 600 bun test "./$group/" >"$log" 2>&1 & ;;
     *) setsid timeout --kill-after=10 1800 bun test "./tests/$group/" >"$log" 2>&1 & ;;
   esac
