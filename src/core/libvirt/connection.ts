@@ -30,7 +30,8 @@ export function openConnection(lib: Libvirt, uri: string, keepalive: Keepalive |
   const conn = lib.virConnectOpen(name);
   if (!conn) {
     const error = failure(lib, `connect to ${uri}`, null);
-    throw error.code === "denied" ? error : new HypervisorError("unavailable", error.message, error.libvirt);
+    if (error.code === "denied") throw error;
+    throw new HypervisorError("unavailable", `${error.message}. Check that libvirtd is running.`, error.libvirt);
   }
   // Local drivers (test:///) have no server to probe: they answer an error, which does not matter.
   if (keepalive && lib.virConnectSetKeepAlive(conn, keepalive.seconds, keepalive.count) < 0)
