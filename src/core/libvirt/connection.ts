@@ -31,7 +31,11 @@ export function openConnection(lib: Libvirt, uri: string, keepalive: Keepalive |
   if (!conn) {
     const error = failure(lib, `connect to ${uri}`, null);
     if (error.code === "denied") throw error;
-    throw new HypervisorError("unavailable", `${error.message}. Check that libvirtd is running.`, error.libvirt);
+    throw new HypervisorError(
+      "unavailable",
+      `${error.message}. Check that libvirtd is running.`,
+      error.libvirt,
+    );
   }
   // Local drivers (test:///) have no server to probe: they answer an error, which does not matter.
   if (keepalive && lib.virConnectSetKeepAlive(conn, keepalive.seconds, keepalive.count) < 0)
