@@ -16,7 +16,7 @@ export const accessPlugin = definePlugin({
       order: 80,
       href: "/tokens",
       icon: "key",
-      word: "tokens.nav",
+      word: "access.tokens.nav",
       role: "administrator",
     });
   },

@@ -81,11 +81,11 @@ interface State {
 const page = (viewer: Viewer, state: State, status: number) => ({
   page: (
     <Stack>
-      <h1>{viewer.say("signIn.title")}</h1>
+      <h1>{viewer.say("access.signIn.title")}</h1>
       <SignInForm viewer={viewer} state={state} />
     </Stack>
   ),
-  title: viewer.say("signIn.title"),
+  title: viewer.say("access.signIn.title"),
   frame: "narrow" as const,
   status,
 });
@@ -98,7 +98,7 @@ function SignInForm({ viewer, state }: { viewer: Viewer; state: State }) {
       <input type="hidden" name="next" value={state.next} />
       <TextInput
         name="name"
-        label={say("signIn.name")}
+        label={say("access.signIn.name")}
         value={state.name}
         autocomplete="username"
         required
@@ -107,13 +107,13 @@ function SignInForm({ viewer, state }: { viewer: Viewer; state: State }) {
       <Password
         lang={language}
         name="password"
-        label={say("signIn.password")}
+        label={say("access.signIn.password")}
         autocomplete="current-password"
         required
         autofocus={state.name !== ""}
       />
       <Button kind="primary" type="submit">
-        {say("signIn.title")}
+        {say("access.signIn.title")}
       </Button>
     </Form>
   );

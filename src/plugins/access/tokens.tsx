@@ -103,10 +103,10 @@ export function tokenPages(access: AccessService, clock: Clock): PageRoute[] {
             lang={language}
             id="revoke"
             open
-            title={say("tokens.revokeTitle", { name })}
+            title={say("access.tokens.revokeTitle", { name })}
             post={`/tokens/${id}/revoke`}
-            victims={[say("tokens.victim", { name })]}
-            confirm={say("tokens.revoke")}
+            victims={[say("access.tokens.victim", { name })]}
+            confirm={say("access.tokens.revoke")}
           />
         );
         return { fragment: dialog };
@@ -123,7 +123,7 @@ export function tokenPages(access: AccessService, clock: Clock): PageRoute[] {
         const { say, language } = call.viewer;
         const toast = (
           <Toast lang={language} tone="ok">
-            {say("tokens.revoked", { name })}
+            {say("access.tokens.revoked", { name })}
           </Toast>
         );
         return { fragment: remove(rowId(id)) + append("toasts", await html(toast)) };
@@ -140,43 +140,47 @@ function tableOf({ say }: Viewer): TableSpec<Token> {
     rowId: (token) => rowId(token.id),
     rowName: (token) => token.name,
     columns: [
-      { key: "name", label: () => say("tokens.name"), cell: (token) => token.name, card: "title" },
+      { key: "name", label: () => say("access.tokens.name"), cell: (token) => token.name, card: "title" },
       {
         key: "role",
-        label: () => say("tokens.role"),
+        label: () => say("access.tokens.role"),
         cell: (token) => <Tag>{say(`frame.roles.${token.role}`)}</Tag>,
         width: "m",
       },
       {
         key: "createdBy",
-        label: () => say("tokens.createdBy"),
+        label: () => say("access.tokens.createdBy"),
         cell: (token) => token.createdBy,
         width: "m",
       },
       {
         key: "createdAt",
-        label: () => say("tokens.created"),
+        label: () => say("access.tokens.created"),
         cell: (token, lang) => <Time lang={lang} at={token.createdAt} />,
         width: "m",
         wideOnly: true,
       },
       {
         key: "usedAt",
-        label: () => say("tokens.used"),
+        label: () => say("access.tokens.used"),
         cell: (token, lang) => <Time lang={lang} at={token.usedAt} />,
         width: "m",
       },
       {
         key: "expiresAt",
-        label: () => say("tokens.expires"),
+        label: () => say("access.tokens.expires"),
         cell: (token, lang) =>
-          token.expiresAt === null ? say("tokens.valid.never") : <Time lang={lang} at={token.expiresAt} />,
+          token.expiresAt === null ? (
+            say("access.tokens.valid.never")
+          ) : (
+            <Time lang={lang} at={token.expiresAt} />
+          ),
         width: "m",
       },
     ],
     quick: (token) => (
       <Button size="small" dialogUrl={`/tokens/${token.id}/revoke`}>
-        {say("tokens.revoke")}
+        {say("access.tokens.revoke")}
       </Button>
     ),
   };
@@ -186,28 +190,28 @@ function list(viewer: Viewer, tokens: Token[]): PageAnswer {
   const { say, language } = viewer;
   const add = (
     <Button kind="primary" icon="plus" href="/tokens/new">
-      {say("tokens.new")}
+      {say("access.tokens.new")}
     </Button>
   );
   return {
-    title: say("tokens.title"),
+    title: say("access.tokens.title"),
     page: (
       <Stack>
         <PageHead
-          title={say("tokens.title")}
-          sub={say("tokens.sub")}
+          title={say("access.tokens.title")}
+          sub={say("access.tokens.sub")}
           actions={tokens.length > 0 ? add : null}
         />
         <Table
           lang={language}
           spec={tableOf(viewer)}
           rows={tokens}
-          label={say("tokens.title")}
+          label={say("access.tokens.title")}
           empty={
             <EmptyState
               icon="key"
-              title={say("tokens.none")}
-              text={say("tokens.noneHint")}
+              title={say("access.tokens.none")}
+              text={say("access.tokens.noneHint")}
               action={add}
               doc={{ href: "/api/docs", label: "API" }}
             />
@@ -221,12 +225,12 @@ function list(viewer: Viewer, tokens: Token[]): PageAnswer {
 function newPage(viewer: Viewer, inside: Child, status: number): PageAnswer {
   const { say } = viewer;
   return {
-    title: say("tokens.new"),
-    crumbs: [{ href: "/tokens", label: say("tokens.title") }],
+    title: say("access.tokens.new"),
+    crumbs: [{ href: "/tokens", label: say("access.tokens.title") }],
     status,
     page: (
       <Stack>
-        <PageHead title={say("tokens.new")} sub={say("tokens.sub")} />
+        <PageHead title={say("access.tokens.new")} sub={say("access.tokens.sub")} />
         {inside}
       </Stack>
     ),
@@ -267,8 +271,8 @@ function TokenForm(p: { viewer: Viewer; form: PostedForm; errors: readonly Field
     <Form id="new-token" action="/tokens/new" check="/check/token" csrf={csrf}>
       <TextInput
         name="name"
-        label={say("tokens.name")}
-        hint={say("tokens.nameHint")}
+        label={say("access.tokens.name")}
+        hint={say("access.tokens.nameHint")}
         value={text("name")}
         error={error("name")}
         autofocus
@@ -276,22 +280,22 @@ function TokenForm(p: { viewer: Viewer; form: PostedForm; errors: readonly Field
       />
       <Select
         name="role"
-        label={say("tokens.role")}
-        hint={say("tokens.roleHint")}
+        label={say("access.tokens.role")}
+        hint={say("access.tokens.roleHint")}
         value={text("role")}
         error={error("role")}
         options={roles.map((role) => ({ value: role, label: say(`frame.roles.${role}`) }))}
       />
       <Select
         name="validDays"
-        label={say("tokens.valid")}
+        label={say("access.tokens.valid")}
         value={text("validDays")}
         error={error("validDays")}
-        options={validities.map((value) => ({ value, label: say(`tokens.valid.${value}`) }))}
+        options={validities.map((value) => ({ value, label: say(`access.tokens.valid.${value}`) }))}
       />
       <SubmitRow
         lang={language}
-        label={say("tokens.new")}
+        label={say("access.tokens.new")}
         cancelHref="/tokens"
         {...(p.problem ? { problems: p.problem } : {})}
       />
@@ -306,12 +310,12 @@ function Made({ viewer, name, secret }: { viewer: Viewer; name: string; secret: 
     <div id="new-token">
       <Panel>
         <Stack>
-          <Notice tone="ok" title={say("tokens.made", { name })}>
-            {say("tokens.once")}
+          <Notice tone="ok" title={say("access.tokens.made", { name })}>
+            {say("access.tokens.once")}
           </Notice>
           <Command lang={language} text={secret} />
           <Row>
-            <Button href="/tokens">{say("tokens.back")}</Button>
+            <Button href="/tokens">{say("access.tokens.back")}</Button>
           </Row>
         </Stack>
       </Panel>

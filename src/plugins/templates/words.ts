@@ -95,8 +95,6 @@ export const templatesWords = defineWords({
     "templates.form.submit": "Register and check",
     "templates.edit.title": "Change {name}",
     "templates.edit.sub": "Guests that exist keep what they have. The image file is not touched.",
-    "templates.registered": "{name} is registered and being checked.",
-    "templates.saved": "{name} is changed.",
 
     "templates.checkAgain": "Check again",
     "templates.createGuest": "Create guest",
@@ -208,8 +206,6 @@ export const templatesWords = defineWords({
     "templates.form.submit": "注册并检查",
     "templates.edit.title": "更改 {name}",
     "templates.edit.sub": "已有虚拟机保持不变，镜像文件不受影响。",
-    "templates.registered": "{name} 已注册，正在检查。",
-    "templates.saved": "{name} 已更改。",
 
     "templates.checkAgain": "重新检查",
     "templates.createGuest": "创建虚拟机",
