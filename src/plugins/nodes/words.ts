@@ -259,4 +259,3 @@ export const nodesWords = defineWords({
 });
 
 /** Every word key of this plugin. */
-export type NodesWord = (typeof nodesWords)["keys"][number];

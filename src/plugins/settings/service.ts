@@ -37,13 +37,14 @@ export class SettingsService {
    */
   async change(name: string, values: Record<string, unknown>, by: string): Promise<Section> {
     const { schema } = await this.need(name);
-    const given = check(Type.Partial(schema), values);
+    const named = Object.keys(values);
+    const given = check(Type.Partial(schema), { ...values });
     if (!given.ok) throw new AppError("invalid", "settings.invalid", {}, { fields: given.errors });
     // Checking fills in defaults; what wasn't named must stay as it is.
-    const change = Object.fromEntries(Object.keys(values).map((key) => [key, given.value[key]]));
+    const change = Object.fromEntries(named.map((key) => [key, given.value[key]]));
     const { statements, events } = await this.context.settings.change(name, schema, change);
     await this.context.commit(statements, events);
-    this.context.log.info("settings changed", { plugin: name, by, fields: Object.keys(values).join(",") });
+    this.context.log.info("settings changed", { plugin: name, by, fields: named.join(",") });
     return this.need(name);
   }
 }

@@ -235,4 +235,3 @@ export const templatesWords = defineWords({
 });
 
 /** Every word key of this plugin. */
-export type TemplatesWord = (typeof templatesWords)["keys"][number];
