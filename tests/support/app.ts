@@ -248,7 +248,7 @@ export class App {
   }
 
   /** Waits until the node is set up and reported. */
-  async nodeReady(ms = 60_000): Promise<void> {
+  async nodeReady(ms = 180_000): Promise<void> {
     type Node = { configured: boolean; state: string; hypervisor: { connected: boolean } | null };
     await until("the node is ready", ms, async () => {
       const { status, body } = await this.api<Node>("GET", `/nodes/${this.nodeName}`);
