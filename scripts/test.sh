@@ -3,7 +3,7 @@
 #
 #   scripts/test.sh [--long] [--only GROUP]...
 #
-#   --long         the long form of tests that have one (JIMV_TEST_LONG=1)
+#   --long         the long form of tests that have one (JIMV_LONG=1)
 #   --only GROUP   only this group: gates, src, scripts, or a folder of tests/; may be given again
 #
 # For Debian 12 on x86-64, as root, with or without systemd. Ends with where the time went and one line
@@ -16,7 +16,7 @@ cd "$top"
 only=()
 while [ $# -gt 0 ]; do
   case $1 in
-    --long) export JIMV_TEST_LONG=1 ;;
+    --long) export JIMV_LONG=1 ;;
     --only) only+=("${2:?"--only needs a group"}") && shift ;;
     -h | --help) sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "$0" && exit 0 ;;
     *) fail "test.sh does not know $1; --help says what it knows" ;;

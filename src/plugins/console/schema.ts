@@ -1,5 +1,5 @@
 /** Tickets that open a console. In the store, so that the controller that is asked next knows them, too. */
-import { index, type Row, table, text, time } from "jimv";
+import { index, table, text, time } from "jimv";
 
 export const consoleTickets = table(
   "console_tickets",
@@ -13,4 +13,3 @@ export const consoleTickets = table(
   },
   (t) => [index("console_tickets_expires", t.expiresAt)],
 );
-export type ConsoleTicketRow = Row<typeof consoleTickets>;

@@ -1,5 +1,5 @@
 /** What others see of guests: pages, API, console and other plugins. Made from rows here, in one place. */
-import { type Static, type Task, type TObject, type TSchema, Type } from "jimv";
+import { type Task, type TSchema, Type } from "jimv";
 import type { Disk } from "../disks/index.ts";
 import type { Args, Guest, GuestInterface } from "./schema.ts";
 import {
@@ -243,6 +243,3 @@ export function guestDetail(
     observedAt: guest.observedAt,
   };
 }
-
-export type GuestBody = Static<typeof GuestSchema>;
-export type { TObject };

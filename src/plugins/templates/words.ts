@@ -68,7 +68,6 @@ export const templatesWords = defineWords({
     "templates.icon.windows": "Windows",
     "templates.icon.freebsd": "FreeBSD",
     "templates.icon.generic": "Other",
-    "templates.imageSize": "{size} in the file",
 
     "templates.new.title": "Register template",
     "templates.new.sub":
@@ -180,7 +179,6 @@ export const templatesWords = defineWords({
     "templates.icon.windows": "Windows",
     "templates.icon.freebsd": "FreeBSD",
     "templates.icon.generic": "其他",
-    "templates.imageSize": "文件占用 {size}",
 
     "templates.new.title": "注册模板",
     "templates.new.sub": "JimV 会查看镜像，并立即告知能否用它创建虚拟机。文件保持原位。",
