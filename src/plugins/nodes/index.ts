@@ -66,7 +66,9 @@ export const nodesPlugin = definePlugin({
     });
     startRoutes(context, service);
     const pages = nodePages(context, service, async () => {
-      const counts = await Promise.all(context.slots.all(guestCounters).map((counter) => counter()));
+      const counters = context.slots.all(guestCounters);
+      if (counters.length === 0) return null;
+      const counts = await Promise.all(counters.map((counter) => counter()));
       return new Map(counts.flatMap((count) => [...count]));
     });
     startPages(context, service, pages);

@@ -18,8 +18,8 @@ import { type NodeService, NodeSettings } from "./service.ts";
 import { type NodeEntry, nodeHref, nodeTable, troubledFirst } from "./table.tsx";
 import { type NodeView, troubleOf } from "./view.ts";
 
-/** Guests per node from whoever counts them. */
-export type CountGuests = () => Promise<ReadonlyMap<string, { running: number; total: number }>>;
+/** Guests per node from whoever counts them; null where nobody does. */
+export type CountGuests = () => Promise<ReadonlyMap<string, { running: number; total: number }> | null>;
 
 const tasksShown = 8;
 
@@ -35,7 +35,7 @@ export function nodePages(context: ControllerContext, service: NodeService, coun
     return nodes.map((node) => ({
       node,
       version: versions.get(node.name) ?? "",
-      guests: guests.get(node.name) ?? (guests.size > 0 ? { running: 0, total: 0 } : null),
+      guests: guests ? (guests.get(node.name) ?? { running: 0, total: 0 }) : null,
     }));
   };
   return {

@@ -106,5 +106,6 @@ export function trayTask(task: Task, viewer: Viewer): TrayTask {
     ...(task.step ? { step: viewer.say(task.step) } : {}),
     ...(mayCancel ? { cancel: `${taskHref(task.id)}/cancel` } : {}),
     ...(error ? { error } : {}),
+    ...(task.endedAt !== null ? { read: `${taskHref(task.id)}/read` } : {}),
   };
 }

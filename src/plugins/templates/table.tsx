@@ -1,6 +1,6 @@
 /** The table of templates, and how a template is drawn: letters on a tile, its system, its state. */
 import type { Viewer } from "jimv";
-import { bytes, type MenuItem, StateCell, type TableSpec, Tile, TwoLines } from "jimv/ui";
+import { type MenuItem, StateCell, type TableSpec, Tile, TwoLines } from "jimv/ui";
 import type { Template, TemplateIcon } from "./schema.ts";
 
 /** Two letters for each icon. */
@@ -81,17 +81,9 @@ export function templateTable(viewer: Viewer): TableSpec<Template> {
       {
         key: "size",
         label: () => say("templates.col.size"),
-        width: "l",
-        cell: (template) => (
-          <TwoLines
-            title={`${template.defaultSizeGiB} GiB`}
-            sub={
-              template.actualSizeBytes === null
-                ? ""
-                : say("templates.imageSize", { size: bytes(language, template.actualSizeBytes) })
-            }
-          />
-        ),
+        width: "s",
+        align: "end",
+        cell: (template) => <span class="num">{template.defaultSizeGiB} GiB</span>,
       },
       {
         key: "node",

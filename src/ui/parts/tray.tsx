@@ -25,6 +25,8 @@ export interface TrayTask {
   cancel?: string;
   /** Why it failed, with what to do. */
   error?: string;
+  /** Posting there says that its end was read, and takes it out; without it only this page forgets it. */
+  read?: string;
 }
 
 /** The button in the header and its list. `tasks` are those open now (and failed ones not yet read). */
@@ -91,7 +93,7 @@ export function TrayItem({ lang, task }: { lang: Language; task: TrayTask }) {
           icon="check"
           size="small"
           label={say(lang, "action.dismiss")}
-          extra={{ "data-dismiss": "" }}
+          {...(task.read ? { post: task.read } : { extra: { "data-dismiss": "" } })}
         />
       ) : null}
       {open ? (
