@@ -13,7 +13,11 @@ import type { CallArgs, CallName, CallResult, RawEvent } from "./protocol.ts";
 /** The lanes: how many workers (made on demand), how long a call may take, and when its lamp is lit. */
 const laneTable = {
   short: { size: 3, deadline: timing.libvirtShortCallMilliseconds, stuck: timing.libvirtStuckMilliseconds },
-  long: { size: 3, deadline: timing.libvirtLongCallMilliseconds, stuck: Number.POSITIVE_INFINITY },
+  /**
+   * As many as libvirtd itself serves at a time (max_workers): a batch of guests should start in one wave, or
+   * those that already boot take the processor from those that are still being started.
+   */
+  long: { size: 20, deadline: timing.libvirtLongCallMilliseconds, stuck: Number.POSITIVE_INFINITY },
   /** One bulk call at a time; libvirt asks each QEMU in turn, which takes about 10 ms a guest. */
   stats: { size: 1, deadline: timing.libvirtLongCallMilliseconds, stuck: Number.POSITIVE_INFINITY },
   agent: { size: 2, deadline: timing.libvirtLongCallMilliseconds, stuck: Number.POSITIVE_INFINITY },

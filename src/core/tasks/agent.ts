@@ -39,8 +39,11 @@ export interface NodeIdentity {
   features: string[];
 }
 
-/** How many tasks of each weight run at once. */
-const lanes = { heavy: 4, light: 16, patient: 128 } as const satisfies Record<TaskKind["weight"], number>;
+/**
+ * How many tasks of each weight run at once. Fewer heavy ones make a batch of guests slower, not faster: the
+ * first to boot then compete with the copying and starting of the rest (docs/performance.md has figures).
+ */
+const lanes = { heavy: 20, light: 16, patient: 128 } as const satisfies Record<TaskKind["weight"], number>;
 
 export class NodeAgent {
   private readonly kinds = new Map<string, { kind: TaskKind; run: Run }>();
