@@ -1,6 +1,6 @@
 /** What is wrong with a node in words: for its row, its page, and the dashboard. */
 import type { Viewer } from "jimv";
-import { bytes, type Child, Notice, relativeTime, type StateMark } from "jimv/ui";
+import { absoluteTime, bytes, type Child, Notice, type StateMark } from "jimv/ui";
 import { lampName } from "./lamps.tsx";
 import { type NodeTrouble, type NodeView, troubleOf, usedPercent } from "./view.ts";
 
@@ -14,20 +14,30 @@ export function nodeMark(
   return trouble === null ? "live" : "degraded";
 }
 
+const halfDayMilliseconds = 12 * 3_600_000;
+
+/** When something began: the time of day, with the date where it is long ago. */
+function sinceText(language: Viewer["language"], time: number, now: number): string {
+  if (now - time > halfDayMilliseconds) return absoluteTime(language, time);
+  return `${new Intl.DateTimeFormat(language, { timeStyle: "medium", timeZone: "UTC" }).format(time)} UTC`;
+}
+
 /** The sentence for a trouble. */
 export function troubleText(node: NodeView, trouble: NodeTrouble, viewer: Viewer, now: number): string {
   const { say, language } = viewer;
-  const ago = (at: number): string => relativeTime(language, at, now);
+  // A point in time stays true while the page is open; "20 s ago" would not.
+  const at = (time: number): string => sinceText(language, time, now);
   switch (trouble) {
     case "offline":
     case "silent":
-      return say(`nodes.trouble.${trouble}`, { time: ago(node.heardAt) });
+      return say(`nodes.trouble.${trouble}`, { time: at(node.heardAt) });
     case "libvirt":
       return say("nodes.trouble.libvirt", { reason: node.hypervisor?.reason ?? "" });
     case "stuck": {
       const stuck = node.lamps.find((lamp) => lamp.state === "stuck");
-      const time = stuck?.since ? ago(stuck.since) : ago(node.heardAt);
-      return say("nodes.trouble.stuck", { time, reason: node.hypervisor?.reason ?? stuck?.name ?? "" });
+      // The events' worker hangs by itself, and its reason says what to do.
+      if (stuck?.name === "events" && node.hypervisor?.reason) return node.hypervisor.reason;
+      return say("nodes.trouble.stuck", { time: at(stuck?.since ?? node.heardAt) });
     }
     case "configFailed": {
       const { error } = node.config;
