@@ -1,0 +1,99 @@
+/** The plugins below guests and disks, pretended: their rows are what the scenario says. And a web that nobody visits. */
+import { AppError, definePlugin, type Plugin, type WebDesk } from "jimv";
+import { disksPlugin } from "../../src/plugins/disks/index.ts";
+import { guestsPlugin } from "../../src/plugins/guests/index.ts";
+import type { PlaceableNode, UsableTemplate } from "../../src/plugins/guests/needs.ts";
+import { nodeService } from "../../src/plugins/nodes/index.ts";
+import { templateService } from "../../src/plugins/templates/index.ts";
+
+export interface Inventory {
+  nodes: Map<string, PlaceableNode>;
+  templates: Map<string, UsableTemplate>;
+}
+
+/** A web that takes every registration and serves nobody. */
+export const silentWeb: WebDesk = new Proxy({} as WebDesk, { get: () => () => () => {} });
+
+export function pluginsOf(inventory: Inventory): Plugin[] {
+  const nodes = definePlugin({
+    name: "nodes",
+    controller(context) {
+      const service = {
+        list: async () => [...inventory.nodes.values()],
+        get: async (name: string) => inventory.nodes.get(name) ?? null,
+      };
+      context.provide(nodeService, service as never);
+    },
+  });
+  const templates = definePlugin({
+    name: "templates",
+    controller(context) {
+      const usable = async (id: string): Promise<UsableTemplate> => {
+        const template = inventory.templates.get(id);
+        if (!template) throw new AppError("notFound", "templates.notFound", {});
+        return template;
+      };
+      context.provide(templateService, { usable } as never);
+    },
+  });
+  const tasks = definePlugin({ name: "tasks" });
+  return [nodes, templates, tasks, disksPlugin, guestsPlugin];
+}
+
+const bytesPerMiB = 1024 ** 2;
+
+export function pretendedNode(name: string, change: Partial<PlaceableNode> = {}): PlaceableNode {
+  return {
+    name,
+    state: "live",
+    acceptsGuests: true,
+    configured: true,
+    facts: {
+      hostname: name,
+      cpus: 8,
+      cpuModel: "pretended",
+      memoryMiB: 65_536,
+      freeMemoryMiB: 65_536,
+      load1: 0,
+      libvirtVersion: "9.0.0",
+      qemuVersion: "7.2.0",
+      acceleration: {
+        virtType: "kvm",
+        missing: [],
+        emulator: "/usr/bin/qemu-system-x86_64",
+        machine: "q35",
+        arch: "x86_64",
+        cpuMode: "host-model",
+        maxVcpus: 64,
+      },
+    },
+    hypervisor: { connected: true, reason: null },
+    storage: {
+      path: "/storage",
+      capacityBytes: 4096 * 1024 * bytesPerMiB,
+      availableBytes: 4096 * 1024 * bytesPerMiB,
+    },
+    network: { network: "jimv" },
+    vnc: { first: 15900, last: 15999, listen: "127.0.0.1" },
+    ...change,
+  };
+}
+
+export function pretendedTemplate(change: Partial<UsableTemplate> = {}): UsableTemplate {
+  return {
+    id: "debian",
+    name: "Debian",
+    path: "/images/debian.qcow2",
+    nodeName: "node-1",
+    osFamily: "linux",
+    isWindows: false,
+    defaultSizeGiB: 4,
+    icon: null,
+    init: "cloud-init",
+    userName: "root",
+    format: "qcow2",
+    virtualSizeBytes: 2 * 1024 * bytesPerMiB,
+    actualSizeBytes: 500 * bytesPerMiB,
+    ...change,
+  };
+}
