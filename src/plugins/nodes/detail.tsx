@@ -29,6 +29,9 @@ export interface NodeDetail extends NodeEntry {
   tasks: readonly Task[];
 }
 
+/** Id of the table of the node's tasks; its rows begin with it. */
+export const nodeTasksId = "node-tasks";
+
 /** The whole page below the frame; the live view replaces it by its id `node-body`. */
 export function NodePage({ detail, viewer, now }: { detail: NodeDetail; viewer: Viewer; now: number }) {
   const { say, language } = viewer;
@@ -80,7 +83,7 @@ export function NodePage({ detail, viewer, now }: { detail: NodeDetail; viewer: 
       </Columns>
       <Table
         lang={language}
-        spec={{ ...taskTable(viewer, "node-tasks", () => now), compact: true }}
+        spec={{ ...taskTable(viewer, nodeTasksId, () => now), compact: true }}
         rows={detail.tasks}
         label={say("nodes.recentTasks")}
         empty={<EmptyState icon="task" title={say("tasks.empty")} text={say("tasks.emptyHint")} />}

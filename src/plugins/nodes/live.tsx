@@ -1,7 +1,8 @@
 /** What of nodes changes by itself: rows and head of the list, and one node's page. */
 import type { ControllerContext } from "jimv";
 import { html, replace, TableRow } from "jimv/ui";
-import { NodePage } from "./detail.tsx";
+import { taskTable } from "../tasks/index.ts";
+import { NodePage, nodeTasksId } from "./detail.tsx";
 import { type NodePages, NodesHead } from "./pages.tsx";
 import type { NodeService } from "./service.ts";
 import { nodeTable, rowIdOf } from "./table.tsx";
@@ -38,6 +39,12 @@ export function startLive(context: ControllerContext, service: NodeService, page
       // Of the tasks only those of this node matter.
       const task = event.topic === "task" ? await context.tasks.get(event.key) : null;
       if (event.topic === "task" && task?.nodeName !== name) return [];
+      if (task?.state === "running") {
+        const spec = taskTable(viewer, nodeTasksId, now);
+        return [
+          replace(spec.rowId(task), await html(<TableRow spec={spec} row={task} lang={viewer.language} />)),
+        ];
+      }
       const page = <NodePage detail={await pages.detail(node)} viewer={viewer} now={now()} />;
       return [replace("node-body", await html(page))];
     },
