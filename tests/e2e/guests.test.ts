@@ -39,6 +39,12 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 }, 60_000);
 
+/** Pictures to look at, for who asks for them: JIMV_TEST_PICTURES names a folder. */
+async function picture(name: string): Promise<void> {
+  const pictures = process.env.JIMV_TEST_PICTURES;
+  if (pictures) await page.screenshot({ path: join(pictures, `${name}.png`) });
+}
+
 interface Guest {
   uuid: string;
   name: string;
@@ -107,7 +113,7 @@ test("two guests are asked for in the form, and their rows live through the crea
   for (const guest of [one, two])
     await page.waitForSelector(`${stateOf(guest.uuid)} >> text=Running`, { timeout: 120_000 });
   await page.waitForSelector("#guests-sub >> text=2 of 2 run");
-  expect(await page.locator("#guests-segments").innerText()).toMatch(/Running\s*2/);
+  expect(await page.locator("#guests-segments").textContent()).toMatch(/Running\s*2/);
 });
 
 test("a guest that dies behind JimV's back changes its row in well under a second", async () => {
@@ -148,10 +154,11 @@ test("the shown password is the one that works: typed into the console, it signs
   await page.goto(`${app.url}/guests/${guest.uuid}`);
   // Nothing of it is in the page before the eye is pressed.
   const secret = page.locator("[data-secret] output");
-  expect(await secret.innerText()).toBe("••••••••");
+  const text = async (): Promise<string> => (await secret.textContent()) ?? "";
+  expect(await text()).toBe("••••••••");
   await page.click("[data-eye]");
-  await until("the password is shown", 5_000, async () => !(await secret.innerText()).includes("•"));
-  const password = await secret.innerText();
+  await until("the password is shown", 5_000, async () => !(await text()).includes("•"));
+  const password = await text();
   expect(password).toMatch(/^[\w]{16}$/);
 
   await page.goto(`${app.url}/guests/${guest.uuid}/console`);
@@ -161,16 +168,18 @@ test("the shown password is the one that works: typed into the console, it signs
   // The login prompt was there before we came; the guest may still be drawing its banner.
   await until("getty waits on the screen's terminal", 60_000, soon("ps | grep -q '[g]etty.*tty1'", "web-1"));
   await page.click("#screen canvas");
-  await page.keyboard.type("root\n", { delay: 60 });
+  await typeKeys("root\n");
   await until("login asks for the password", 30_000, soon("ps | grep -q '[l]ogin'", "web-1"));
-  await page.keyboard.type(`${password}\n`, { delay: 60 });
-  await page.keyboard.type("echo typed-here > /tmp/from-the-console\n", { delay: 60 });
+  await typeKeys(`${password}\n`);
+  await picture("console-login");
+  await until("root's shell waits on the screen", 60_000, soon("ps | grep -q '[-]sh$'", "web-1"));
+  await typeKeys("echo typed-here > /tmp/from-the-console\n");
   await until(
     "the shell on the screen has done what was typed",
     30_000,
     soon("grep -q typed-here /tmp/from-the-console", "web-1"),
   );
-  await page.screenshot({ path: join(folder, "console.png") });
+  await picture("console-shell");
 });
 
 test("Ctrl-Alt-Del reaches the guest", async () => {
@@ -211,7 +220,7 @@ test("a selection says how many rows each action fits, and acts on those", async
   await liveStreamOpen(page);
   await page.check("[data-select-all]");
   const fits = async (action: string): Promise<string> =>
-    (await page.locator(`[data-batch="${action}"] [data-fits]`).innerText()).trim();
+    (await page.locator(`[data-batch="${action}"] [data-fits]`).textContent())?.trim() ?? "";
   // web-1 runs, web-2 was killed: one may be started, one forced off, both deleted.
   expect([await fits("start"), await fits("force-stop"), await fits("delete")]).toEqual(["1", "1", "2"]);
   await page.click('[data-batch="force-stop"]');
@@ -290,8 +299,8 @@ test("foreign domains are shown with a lock and can't be touched", async () => {
   await page.click("#guests-segments >> text=Foreign");
   const row = page.locator("#guests-rows tr");
   await row.first().waitFor();
-  expect(await row.innerText()).toContain('<b>legacy&"old"');
-  expect(await row.innerText()).toContain("Foreign, read-only");
+  expect(await row.textContent()).toContain('<b>legacy&"old"');
+  expect(await row.textContent()).toContain("Foreign, read-only");
   expect(await row.locator("button, input").count()).toBe(0);
   await libvirtd.virsh("undefine", '<b>legacy&"old"');
 });
@@ -299,6 +308,15 @@ test("foreign domains are shown with a lock and can't be touched", async () => {
 test("no page complained of a script or of the content security policy", () => {
   expect(browser.complaints).toEqual([]);
 });
+
+/** Types as a person does, with Shift where it is needed: the guest sees keys, not characters. */
+async function typeKeys(text: string): Promise<void> {
+  for (const character of text) {
+    if (character === "\n") await page.keyboard.press("Enter");
+    else await page.keyboard.press(/[A-Z>]/.test(character) ? `Shift+${character}` : character);
+    await Bun.sleep(40);
+  }
+}
 
 /** Whether the console's canvas is anything but one colour. */
 function showsSomething(console: Page): Promise<boolean> {
