@@ -47,6 +47,20 @@ trap stop EXIT
 # Ctrl-C is how a demo ends.
 trap 'exit 0' INT TERM HUP
 
+# Ends what a demo that was killed left running: its JimV, and whatever sees its folder as libvirt's.
+end_leftovers() {
+  local process pid left=()
+  for process in /proc/[0-9]*; do
+    pid=${process#/proc/}
+    if [[ $(tr '\0' ' ' 2>/dev/null <"$process/cmdline") == *"jimv standalone --data $data "* ]] ||
+      [ "$process/root/run/libvirt" -ef "$data/libvirt/run" ]; then left+=("$pid"); fi
+  done
+  [ ${#left[@]} -gt 0 ] || return 0
+  say "ending what an earlier demo left running"
+  stop_networks "qemu+unix:///system?socket=$data/libvirt/run/libvirt-sock"
+  for pid in "${left[@]}"; do end_process "$pid"; done
+}
+
 need_packages "${hypervisor_packages[@]}" libguestfs-tools
 need_bun
 need_dependencies
@@ -56,6 +70,7 @@ mkdir -p "$data"
 chmod 711 "$data"
 exec 9>"$data/demo.lock"
 flock -n 9 || fail "a demo already runs with $data"
+end_leftovers
 say "starting libvirtd"
 start_libvirtd "$data/libvirt" 9>&-
 "$top/scripts/demo-template.sh" "$data/templates/demo.qcow2" 9>&-

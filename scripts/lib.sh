@@ -113,16 +113,22 @@ libvirtd_answers() {
 
 # Ends our own libvirtd with its networks, and everything else that this script started or inherited.
 stop_libvirtd() {
-  local pid network children=()
+  local pid children=()
   if [ -n "$libvirtd_pid" ]; then
-    timeout 20 virsh -q -c qemu:///system net-list --name 2>/dev/null | while read -r network; do
-      [ -z "$network" ] || timeout 20 virsh -q -c qemu:///system net-destroy "$network" >/dev/null 2>&1 || true
-    done
+    stop_networks qemu:///system
     end_process "$libvirtd_pid"
     libvirtd_pid=
   fi
   read -ra children <"/proc/$$/task/$$/children" || true
   for pid in "${children[@]}"; do end_process "$pid"; done
+}
+
+# Stops the networks of a libvirtd that is ours, so that no bridge and no firewall rule stays.
+stop_networks() {
+  local network
+  timeout 20 virsh -q -c "$1" net-list --name 2>/dev/null | while read -r network; do
+    [ -z "$network" ] || timeout 20 virsh -q -c "$1" net-destroy "$network" >/dev/null 2>&1 || true
+  done
 }
 
 # Ends one process: politely, then after 10 seconds for good.
