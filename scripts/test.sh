@@ -66,7 +66,8 @@ step() {
 }
 
 install() {
-  need_packages "${hypervisor_packages[@]}" mariadb-server chromium fonts-noto-cjk shellcheck e2fsprogs perl procps
+  need_packages "${hypervisor_packages[@]}" mariadb-server chromium fonts-noto-cjk shellcheck genisoimage openssl \
+    e2fsprogs perl procps
   need_bun
   need_dependencies
 }
