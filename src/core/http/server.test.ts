@@ -217,6 +217,14 @@ describe("pages", () => {
     expect(Buffer.from(Bun.gunzipSync(await response.bytes())).toString()).toContain("x".repeat(9000));
   });
 
+  test("tell a stream and a script that the session is over, instead of sending another page", async () => {
+    const stream = await anonymous.ask("/events?view=things", { headers: { accept: "text/event-stream" } });
+    expect([stream.status, stream.headers.get("location")]).toEqual([401, null]);
+    const script = await anonymous.ask("/things/1", { headers: { accept: "application/json" } });
+    expect(script.status).toBe(401);
+    expect((await problem(script)).code).toBe("http.signIn");
+  });
+
   test("lead to the sign-in and back, by htmx's own header where htmx asked", async () => {
     const plain = await anonymous.ask("/things/1?a=b");
     expect([plain.status, plain.headers.get("location")]).toEqual([

@@ -236,7 +236,8 @@ class Server {
     if (!found) return this.noPage(pathname, request, visitor);
     if ("allow" in found) return notAllowed(method, found.allow);
     const { value: page, params } = found;
-    const away = page.role !== "anyone" && !isSignedIn(visitor.viewer);
+    // A stream and a script get the refusal itself: a page of another address would tell them nothing.
+    const away = page.role !== "anyone" && !isSignedIn(visitor.viewer) && !wantsData(request);
     if (away && (method === "GET" || isPartial(request))) return toSignIn(request, this.options.isSetUp());
     return answerPage(page, params, request, visitor, address, this.pageNeeds);
   }
@@ -285,6 +286,9 @@ class Server {
 }
 
 const isApi = (pathname: string): boolean => pathname === "/api" || pathname.startsWith("/api/");
+
+const wantsData = (request: Request): boolean =>
+  wantsJson(request) || request.headers.get("accept") === "text/event-stream";
 
 /** A page's script, which reads the reason and shows it by itself. */
 const wantsJson = (request: Request): boolean =>
