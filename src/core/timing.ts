@@ -67,6 +67,8 @@ export const timing = {
   undoRetryMilliseconds: 500,
   /** Leftovers are tried again so often until they are gone. */
   leftoverSweepMilliseconds: 3_000,
+  /** The pause before a task's end is written again, where the disk was full. */
+  outboxAgainMilliseconds: 1_000,
   /** Durable reports that nobody acknowledged are delivered again after this. */
   redeliverMilliseconds: 15_000,
   /** A node that was not welcomed says hello again after this. */
@@ -137,6 +139,8 @@ export const timing = {
   libvirtFirstConnectMilliseconds: 5_000,
   /** A worker that is stuck so long beyond its call's deadline is replaced, and left to end by itself. */
   libvirtReplaceMilliseconds: 60_000,
+  /** When calls have waited so long for a lane's workers, it gets more of them. */
+  libvirtGrowMilliseconds: 50,
   /** A lane's further workers end after so long without work, to give their memory back. */
   libvirtIdleMilliseconds: 60_000,
   /** Stopping waits so long for libvirtd to take its leave. */

@@ -69,6 +69,8 @@ export class Lane {
   private named = 0;
   private leaked = 0;
   private finishedAt = 0;
+  /** Runs while calls wait for a free worker: then there will be more of them. */
+  private growth: ReturnType<typeof setTimeout> | null = null;
 
   constructor(private readonly options: LaneOptions) {}
 
@@ -108,9 +110,16 @@ export class Lane {
       const job = this.queue.shift();
       if (job) this.start(free, job);
     }
-    const starting = this.workers.filter((worker) => !worker.ready).length;
-    const wanted = Math.min(this.options.size - this.workers.length, this.queue.length - starting);
-    for (let i = 0; i < wanted; i++) this.spawn();
+    if (this.queue.length === 0 || this.growth) return;
+    if (this.workers.length === 0) this.spawn();
+    // Most calls take a millisecond or two: waiting for one costs less than the memory of a further worker.
+    this.growth = setTimeout(() => {
+      this.growth = null;
+      const wanted = Math.min(this.options.size - this.workers.length, this.queue.length);
+      const busy = this.workers.every((worker) => worker.job !== null);
+      if (this.connected && busy) for (let i = 0; i < wanted; i++) this.spawn();
+      this.pump();
+    }, timing.libvirtGrowMilliseconds);
   }
 
   private start(worker: LaneWorker, job: Job): void {
