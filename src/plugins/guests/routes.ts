@@ -21,7 +21,7 @@ const powerSummaries = {
 /** A guest as the API tells it: reasons also as text in the caller's language. */
 function guestBody<V extends GuestView | GuestDetail>(view: V, viewer: Viewer) {
   const { icon: _, ...rest } = view;
-  const said = (what: Said | null) => what && { ...what, text: viewer.say(what.word, what.args) };
+  const said = (what: Said | null) => what && { ...what, detail: viewer.say(what.word, what.args) };
   return { ...rest, error: said(view.error), initError: said(view.initError) };
 }
 

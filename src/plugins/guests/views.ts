@@ -104,7 +104,7 @@ const nullable = <S extends TSchema>(schema: S) => Type.Union([schema, Type.Null
 const SaidSchema = Type.Object({
   word: Type.String(),
   args: Type.Record(Type.String(), Type.Unknown()),
-  text: Type.String(),
+  detail: Type.String(),
 });
 
 /** The API's form of `GuestView`. */
