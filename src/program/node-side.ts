@@ -36,7 +36,9 @@ export async function startNodeSide(
 ): Promise<NodeSide> {
   const files = dataFiles(config.data);
   const key = NodeKey.open(files.nodeKey);
-  const outbox = new Outbox(files.outbox, world.clock, config.node);
+  const outbox = new Outbox(files.outbox, world.clock, config.node, (error) =>
+    world.log.error("the outbox can't be written: see that the disk is not full", { error }),
+  );
   const hypervisor = await openHypervisor({ uri: config.libvirt.uri, clusterId: world.clusterId });
   const node = new Node(
     { ...world, outbox, key, hypervisor },

@@ -2,7 +2,8 @@
  * Scenarios as data: a start, what happens when, and what must come out. One that has no expectation fails, so
  * does one whose outcome is not expected, and one that expects what never comes.
  */
-import { AppError } from "jimv";
+import { AppError, eq } from "jimv";
+import { disks } from "../../src/plugins/disks/index.ts";
 import type { CreateGuest } from "../../src/plugins/guests/index.ts";
 import { audit } from "./audit.ts";
 import { failWith } from "./hypervisor.ts";
@@ -21,6 +22,9 @@ export type Event =
   | { event: "delete"; guest: string; force?: boolean; keepDataDisks?: boolean }
   | { event: "change"; guest: string; with: { name?: string; vcpus?: number; memoryMiB?: number } }
   | { event: "cancel"; guest: string }
+  | { event: "createDisk"; name: string }
+  | { event: "attachDisk"; name: string; guest: string }
+  | { event: "detachDisk" | "deleteDisk"; name: string }
   | { event: "retryInit"; guest: string }
   /** Dies now, and is started again after a while (never where `againAfter` is null). */
   | { event: "killNode"; node?: string; againAfter?: number | null }
@@ -214,6 +218,12 @@ export class Player {
     return guest.uuid;
   }
 
+  private async diskOf(name: string): Promise<string> {
+    const disk = await this.world.store.first(disks, { where: eq(disks.name, name) });
+    if (!disk) throw new AppError("notFound", `no disk ${name}`);
+    return disk.uuid;
+  }
+
   /** What a person asks may be refused, and may never be answered; both is part of the outcome or not, as it comes. */
   private ask(what: string, answer: () => Promise<unknown>): void {
     Promise.resolve()
@@ -259,6 +269,27 @@ export class Player {
           world.guestService.change(await this.uuidOf(event.guest), event.with, someone),
         );
         return;
+      case "createDisk":
+        this.ask(`create disk ${event.name}`, () =>
+          world.diskService.create({ name: event.name, nodeName: node, sizeGiB: 1 }, someone),
+        );
+        return;
+      case "attachDisk":
+        this.ask(`attach ${event.name}`, async () => {
+          const guestUuid = await this.uuidOf(event.guest);
+          return world.diskService.change(await this.diskOf(event.name), { guestUuid }, someone);
+        });
+        return;
+      case "detachDisk":
+        this.ask(`detach ${event.name}`, async () =>
+          world.diskService.change(await this.diskOf(event.name), { guestUuid: null }, someone),
+        );
+        return;
+      case "deleteDisk":
+        this.ask(`delete disk ${event.name}`, async () =>
+          world.diskService.remove(await this.diskOf(event.name), someone),
+        );
+        return;
       case "retryInit":
         this.ask(`retry init ${event.guest}`, async () =>
           world.guestService.retryInit(await this.uuidOf(event.guest), someone),
@@ -290,16 +321,19 @@ export class Player {
         this.failures.push({ call: event.call, error: failWith(event.code), left: event.times ?? 1 });
         return;
       case "crash":
-        void this.uuidOf(event.guest).then((uuid) => machine.crash(uuid));
+        this.ask(event.event, async () => machine.crash(await this.uuidOf(event.guest)));
         return;
       case "pullPlug":
-        void this.uuidOf(event.guest).then((uuid) => machine.pullPlug(uuid));
+        this.ask(event.event, async () => machine.pullPlug(await this.uuidOf(event.guest)));
         return;
       case "undefineBehind":
-        void this.uuidOf(event.guest).then((uuid) => {
+        this.ask(event.event, async () => {
+          const uuid = await this.uuidOf(event.guest);
           const domain = machine.domains.get(uuid);
+          // libvirt keeps what runs.
+          if (!domain || machine.isActive(uuid)) return;
           machine.domains.delete(uuid);
-          machine.tell(uuid, domain?.spec.name ?? "", "undefined", null);
+          machine.tell(uuid, domain.spec.name, "undefined", null);
         });
         return;
       case "foreignPort":
@@ -334,6 +368,6 @@ export class Player {
       (task) => task.targetName === guest && task.endedAt === null,
     );
     // At some points of a sweep there is no task yet, or no more; then there is nothing to cancel.
-    if (open) await this.world.desk.cancel(open.id).catch(() => {});
+    if (open && this.world.controllerRuns) await this.world.desk.cancel(open.id).catch(() => {});
   }
 }

@@ -56,6 +56,11 @@ class MortalOutbox extends Outbox {
     this.process.pass("journal", "after");
     return id;
   }
+  override finish(...args: Parameters<Outbox["finish"]>): void {
+    this.process.pass("finish", "before");
+    super.finish(...args);
+    this.process.pass("finish", "after");
+  }
   override forget(id: number): void {
     this.process.pass("forget", "before");
     super.forget(id);

@@ -52,6 +52,8 @@ export class Outbox {
     path: string,
     private readonly clock: Clock,
     private readonly node: string,
+    /** Hears when the file can't be written. */
+    private readonly onTrouble: (error: unknown) => void = () => {},
   ) {
     this.db = new Database(path, { create: true, strict: true });
     if (path !== ":memory:") chmodSync(path, 0o600);
@@ -86,8 +88,13 @@ export class Outbox {
 
   private takeSequence(): number {
     if (this.next >= this.promised) {
-      this.promised = this.next + sequenceBlock;
-      this.setMeta("sequence", String(this.promised));
+      try {
+        this.setMeta("sequence", String(this.next + sequenceBlock));
+        this.promised = this.next + sequenceBlock;
+      } catch (error) {
+        // The disk is full: the promise is tried again with the next report.
+        this.onTrouble(error);
+      }
     }
     return this.next++;
   }
@@ -107,9 +114,23 @@ export class Outbox {
     };
     if (latestKey !== undefined) this.latest.set(latestKey, row);
     else
-      this.db
-        .query("INSERT INTO outbox (sequence, at, kind, body) VALUES (?, ?, ?, ?)")
-        .run(row.sequence, row.at, row.kind, row.body);
+      try {
+        this.write(row);
+      } catch (error) {
+        // The disk is full, perhaps by the very copy that is reported on: better told from memory than not at all.
+        this.onTrouble(error);
+        this.latest.set(`unsaved:${row.sequence}`, row);
+      }
+    this.announce();
+  }
+
+  private write(row: OutboxRow): void {
+    this.db
+      .query("INSERT INTO outbox (sequence, at, kind, body) VALUES (?, ?, ?, ?)")
+      .run(row.sequence, row.at, row.kind, row.body);
+  }
+
+  private announce(): void {
     for (const listener of this.listeners) listener();
   }
 
@@ -189,13 +210,19 @@ export class Outbox {
     if (!this.closed) this.db.query("DELETE FROM journal WHERE id = ?").run(id);
   }
 
-  /** A task's last report, in one transaction with the end of its journal when nothing must be taken back. */
+  /**
+   * A task's last report, in one transaction with the end of its journal when nothing must be taken back. Throws
+   * when the disk is full: then it must be called again, since a report without the journal's end would have
+   * finished work taken back.
+   */
   finish(taskId: string, keepJournal: boolean, kind: string, body: ReportBody): void {
     if (this.closed) return;
+    const row = { sequence: this.takeSequence(), at: this.clock.now(), kind, body: JSON.stringify(body) };
     this.db.transaction(() => {
       if (!keepJournal) this.db.query("DELETE FROM journal WHERE task_id = ?").run(taskId);
-      this.add(kind, body);
+      this.write(row);
     })();
+    this.announce();
   }
 
   close(): void {

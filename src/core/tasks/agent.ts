@@ -227,8 +227,7 @@ export class NodeAgent {
   private async perform(task: Running): Promise<void> {
     const { outbox, log, clock } = this.world;
     const { id, fence } = task;
-    const ended = (body: Record<string, unknown>, keepJournal: boolean): void =>
-      outbox.finish(id, keepJournal, "task.ended", { id, fence, ...body });
+    let outcome: { state: string; result?: unknown; error: TaskError | null; leftovers: boolean };
     const timeLeft = task.command.deadlineAt - clock.now();
     const stopTimer = clock.after(Math.max(0, timeLeft), () =>
       task.abort.abort(new AppError("conflict", "task.expiredRunning", { node: this.identity.name })),
@@ -239,12 +238,13 @@ export class NodeAgent {
       if (timeLeft <= 0) throw new AppError("conflict", "task.expiredRunning", { node: this.identity.name });
       outbox.add("task.started", { id, fence });
       // What an earlier attempt of this task left goes first.
-      if (!(await this.takeBack(id))) throw new AppError("unavailable", "task.leftoversStay", {});
+      if (!(await this.takeBackPatiently(id))) throw new AppError("unavailable", "task.leftoversStay", {});
       const entry = this.kinds.get(task.command.kind);
       if (!entry) throw new AppError("unavailable", "task.unknownKind", { kind: task.command.kind });
       const payload = this.openPayload(entry.kind, task.command.payload);
       const result = await entry.run(this.operationFor(task), payload as never);
-      if (!this.stopped) ended({ state: "succeeded", result, error: null, leftovers: false }, false);
+      if (this.stopped) return;
+      outcome = { state: "succeeded", result, error: null, leftovers: false };
     } catch (error) {
       if (this.stopped) return;
       const reason = task.abort.signal.aborted ? task.abort.signal.reason : error;
@@ -252,12 +252,25 @@ export class NodeAgent {
       const clean = await this.takeBackPatiently(id);
       if (this.stopped) return;
       const cancelled = reason instanceof AppError && reason.word === "task.cancelled";
-      ended(
-        { state: cancelled ? "cancelled" : "failed", error: taskError(reason), leftovers: !clean },
-        !clean,
-      );
+      outcome = { state: cancelled ? "cancelled" : "failed", error: taskError(reason), leftovers: !clean };
     } finally {
       stopTimer();
+    }
+    await this.finish(id, outcome.leftovers, { id, fence, ...outcome });
+  }
+
+  /** Writes a task's end, again and again while the disk is full: nothing else may become of the task. */
+  private async finish(id: string, keepJournal: boolean, body: Record<string, unknown>): Promise<void> {
+    const { outbox, log, clock } = this.world;
+    while (!this.stopped) {
+      try {
+        outbox.finish(id, keepJournal, "task.ended", body);
+        return;
+      } catch (error) {
+        if (this.stopped) return;
+        log.error("a task's end can't be written", { task: id, error: errorText(error) });
+        await clock.sleep(timing.outboxAgainMilliseconds);
+      }
     }
   }
 

@@ -210,7 +210,9 @@ export class Desk implements TaskDesk {
   /** Ends a task that nobody has begun. False when it was sent, or changed otherwise, in this very moment. */
   private async cancelUnsent(task: Task): Promise<boolean> {
     const effects = await this.ending(task, "cancelled", { word: "task.cancelled", args: {} }, null, false);
-    const unsent = update(tasks, { cancelRequested: true }, and(this.open(task), isNull(tasks.sentAt)), { expect: 1 });
+    const unsent = update(tasks, { cancelRequested: true }, and(this.open(task), isNull(tasks.sentAt)), {
+      expect: 1,
+    });
     try {
       await this.store.batch([unsent, ...effects.statements], { events: effects.events ?? [] });
     } catch (error) {
