@@ -65,6 +65,14 @@ export function registerOperations(context: NodeContext, observer: Observer): vo
         throw error;
       }
     });
+    // What was checked when the template was registered must hold for what is read now: another format, or a
+    // reference to another file, would bring something else into the guest.
+    if (info.format !== template.format || info.backingFile !== null || info.dataFile !== null)
+      throw new AppError("conflict", "guests.templateChanged", {
+        path: template.path,
+        was: template.format,
+        now: info.format,
+      });
     const sizeBytes = disk.sizeGiB * bytesPerGiB;
     if (linked) {
       await operation.step("guests.step.link", removeFile(disk.path), () =>

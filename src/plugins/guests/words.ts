@@ -106,6 +106,8 @@ export const guestsWords = defineWords({
     "guests.bookingBusy":
       "Too many guests are being created at once. Nothing was made; try again in a moment.",
     // What tasks say when they fail
+    "guests.templateChanged":
+      "The template's image {path} is not what it was when it was checked (format {was}, now {now}, or it refers to another file). Check it again on the template's page.",
     "guests.templateGone":
       "The template's image {path} is not there any more. Put it back or register another one, then create the guest anew.",
     "guests.diedAtStart":
@@ -218,6 +220,8 @@ export const guestsWords = defineWords({
     "guests.noPort":
       "节点 {node} 的 VNC 端口（{first}–{last}）已用完。请在节点页面扩大范围，或删除一台虚拟机。",
     "guests.bookingBusy": "同时创建的虚拟机过多，本次未创建任何内容；请稍后重试。",
+    "guests.templateChanged":
+      "模板镜像 {path} 与登记时不同（原格式 {was}，现格式 {now}，或引用了其他文件）。请在模板页面重新检查。",
     "guests.templateGone": "模板镜像 {path} 已不存在。请恢复该文件或登记其他模板，然后重新创建。",
     "guests.diedAtStart": "{name} 启动后立即退出。日志位于节点的 /var/log/libvirt/qemu。",
     "guests.shutdownIgnored": "已请求客户机关机，但 {seconds} 秒后仍在运行。请查看控制台，或强制关机。",
