@@ -169,10 +169,11 @@ test("the shown password is the one that works: typed into the console, it signs
   await until("getty waits on the screen's terminal", 60_000, soon("ps | grep -q '[g]etty.*tty1'", "web-1"));
   await page.click("#screen canvas");
   await typeKeys("root\n");
-  await until("login asks for the password", 30_000, soon("ps | grep -q '[l]ogin'", "web-1"));
+  // What is typed before a question stands there is thrown away; the terminal's text is what /dev/vcs1 holds.
+  await until("login asks for the password", 30_000, soon("grep -q Password: /dev/vcs1", "web-1"));
   await typeKeys(`${password}\n`);
   await picture("console-login");
-  await until("root's shell waits on the screen", 60_000, soon("ps | grep -q '[-]sh$'", "web-1"));
+  await until("root's shell waits on the screen", 60_000, soon("grep -q ':~#' /dev/vcs1", "web-1"));
   await typeKeys("echo typed-here > /tmp/from-the-console\n");
   await until(
     "the shell on the screen has done what was typed",
