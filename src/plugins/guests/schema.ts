@@ -29,7 +29,7 @@ export const guests = table(
     nodeName: text(64).notNull(),
     templateId: text(36),
     /** Kept for when the template is gone. */
-    templateName: text(128).notNull(),
+    templateName: text(64).notNull(),
     icon: text(32),
     state: text<GuestState>(16).notNull(),
     wantedState: text<"running" | "off">(16).notNull(),
@@ -51,7 +51,7 @@ export const guests = table(
     /** Null once the guest can't use it any more (a failed creation). */
     vncPort: integer(),
     vncListen: text(64).notNull(),
-    vncPasswordSealed: longText().notNull(),
+    vncPasswordSealed: text(128).notNull(),
     hostname: text(63).notNull(),
     /** The NoCloud image that the guest boots with, if there is one. */
     seedPath: text(191),

@@ -25,6 +25,18 @@ export interface HypervisorFacts {
   reason: string | null;
 }
 
+/**
+ * What a heartbeat tells that is only ever read whole. One column: a row of MySQL's COMPACT format has room for
+ * the beginnings of ten long texts, all of them together.
+ */
+export interface Surroundings {
+  lanes: LaneStatus[];
+  lamps: LaneStatus[];
+  networks: NetworkFacts[];
+  bridges: string[];
+  ports: PortFacts | null;
+}
+
 export const nodes = table("nodes", {
   name: text(64).primaryKey(),
   /** As last decided by the leader; read `stateAt` for what it is now. */
@@ -50,11 +62,7 @@ export const nodes = table("nodes", {
   facts: json<HostFacts>(),
   load: json<NodeLoad>(),
   hypervisor: json<HypervisorFacts>(),
-  lanes: json<LaneStatus[]>(),
-  lamps: json<LaneStatus[]>(),
-  networks: json<NetworkFacts[]>(),
-  bridges: json<string[]>(),
-  ports: json<PortFacts>(),
+  surroundings: json<Surroundings>(),
   heardAt: time().notNull(),
   createdAt: time().notNull(),
 });

@@ -234,7 +234,7 @@ export class NodeService {
 
 function columnsOf(heartbeat: Heartbeat, before: Row | null): Partial<Row> {
   const { facts, load, hypervisor, lanes, lamps, networks, bridges, ports, pool } = heartbeat;
-  const known = { load, hypervisor, lanes, lamps, networks, bridges, ports };
+  const known = { load, hypervisor, surroundings: { lanes, lamps, networks, bridges, ports } };
   return {
     ...known,
     ...(facts ? { facts } : {}),
@@ -266,11 +266,7 @@ function freshRow(name: string, now: number): Row {
     facts: null,
     load: null,
     hypervisor: null,
-    lanes: null,
-    lamps: null,
-    networks: null,
-    bridges: null,
-    ports: null,
+    surroundings: null,
     heardAt: now,
     createdAt: now,
   };

@@ -59,7 +59,7 @@ export function nodeView(row: NodeRow, clock: Pick<Clock, "now">): NodeView {
     facts: facts && load ? { ...facts, freeMemoryMiB: load.availableMemoryMiB, load1: load.load1 } : facts,
     load,
     hypervisor: row.hypervisor,
-    lamps: [...(row.lanes ?? []), ...(row.lamps ?? [])],
+    lamps: [...(row.surroundings?.lanes ?? []), ...(row.surroundings?.lamps ?? [])],
     storage:
       row.poolName && row.storagePath
         ? {
@@ -70,8 +70,8 @@ export function nodeView(row: NodeRow, clock: Pick<Clock, "now">): NodeView {
           }
         : null,
     network,
-    networks: row.networks ?? [],
-    bridges: row.bridges ?? [],
+    networks: row.surroundings?.networks ?? [],
+    bridges: row.surroundings?.bridges ?? [],
     vnc: vncPortsChosen
       ? {
           first: row.vncPortFirst ?? 0,
@@ -80,7 +80,7 @@ export function nodeView(row: NodeRow, clock: Pick<Clock, "now">): NodeView {
           listen: row.managementAddress ?? "127.0.0.1",
         }
       : null,
-    ports: row.ports,
+    ports: row.surroundings?.ports ?? null,
     managementAddress: row.managementAddress,
     heardAt: row.heardAt,
   };
