@@ -19,7 +19,14 @@ export { check, patternWord } from "./core/http/validate.ts";
 export * from "./core/libvirt/hypervisor.ts";
 export type { Log } from "./core/log/log.ts";
 export * from "./core/plugin.ts";
-export type { Command, Envelope, ReportBody, ReportEffects, ReportHandler, RoadStatus } from "./core/road/contract.ts";
+export type {
+  Command,
+  Envelope,
+  ReportBody,
+  ReportEffects,
+  ReportHandler,
+  RoadStatus,
+} from "./core/road/contract.ts";
 export { sha512Crypt } from "./core/seed/crypt.ts";
 export { isoImage } from "./core/seed/iso.ts";
 export type { SettingsDesk } from "./core/settings.ts";
