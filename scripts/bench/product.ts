@@ -10,10 +10,8 @@ const person = { name: "bench", password: "a password for the bench" };
 interface Task {
   id: string;
   state: "queued" | "running" | "succeeded" | "failed" | "cancelled";
+  step: string | null;
   error: { detail: string } | null;
-  createdAt: number;
-  startedAt: number | null;
-  endedAt: number | null;
 }
 
 export interface Guest {
@@ -136,9 +134,13 @@ export class Product {
     return this.ended(task.id);
   }
 
+  task(id: string): Promise<Task> {
+    return this.get(`/tasks/${id}`);
+  }
+
   ended(id: string): Promise<Task> {
     return until(`task ${id}`, taskMilliseconds, async () => {
-      const task = await this.get<Task>(`/tasks/${id}`);
+      const task = await this.task(id);
       if (task.state === "failed" || task.state === "cancelled")
         throw new Error(`a task ${task.state}: ${task.error?.detail}`);
       return task.state === "succeeded" ? task : undefined;

@@ -30,13 +30,6 @@ export async function run(
   return output;
 }
 
-/** Milliseconds that `body` takes. */
-export async function timed(body: () => Promise<unknown>): Promise<number> {
-  const begun = performance.now();
-  await body();
-  return performance.now() - begun;
-}
-
 /** Asks again until there is an answer other than undefined. @throws Error after `milliseconds` */
 export async function until<T>(
   what: string,
