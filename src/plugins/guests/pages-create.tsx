@@ -107,6 +107,8 @@ export function CreateForm(p: {
   viewer: Viewer;
   tried: CreateTry | null;
   templateId?: string | null;
+  /** The browser has lost what was typed as a password: it got a whole new page. */
+  passwordLost?: boolean;
 }) {
   const { offer, viewer, tried } = p;
   const lang = viewer.language;
@@ -265,7 +267,7 @@ export function CreateForm(p: {
               label={say(lang, "label.password")}
               optional={say(lang, "label.optional")}
               generate={passwordLength}
-              hint={t(tried ? "guests.page.passwordAgain" : "guests.page.passwordHint")}
+              hint={t(p.passwordLost ? "guests.page.passwordAgain" : "guests.page.passwordHint")}
             />
             <Textarea
               {...text("sshKeys")}

@@ -167,7 +167,8 @@ function creation(needs: PageNeeds): void {
 
 async function createAgain(call: PageCall, tried: CreateTry, needs: PageNeeds): Promise<PageAnswer> {
   const { viewer } = call;
-  const form = <CreateForm offer={await offerOf(needs)} viewer={viewer} tried={tried} />;
+  const offer = await offerOf(needs);
+  const form = <CreateForm offer={offer} viewer={viewer} tried={tried} passwordLost={!call.partial} />;
   if (call.partial) return { fragment: form, status: refused };
   return {
     page: form,

@@ -1,5 +1,5 @@
 /** What may be said when asking for a guest or a change of one: the schemas that form and API share. */
-import { listQuery, type Static, Type } from "jimv";
+import { listQuery, patternWord, type Static, Type } from "jimv";
 import { type GuestGroup, guestGroups, guestStates } from "./states.ts";
 
 /** Length of a generated password. */
@@ -22,6 +22,7 @@ export const GuestName = Type.String({
   minLength: 1,
   maxLength: 63,
   pattern: "^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$",
+  [patternWord]: "guests.nameCharacters",
   description: "Letters, digits, - _ and . in between",
 });
 const Remark = Type.String({ maxLength: 500, pattern: "^[^\\u0000-\\u0008\\u000b-\\u001f\\u007f]*$" });

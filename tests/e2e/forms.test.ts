@@ -1,0 +1,122 @@
+/** Forms, languages and themes in the browser: the same words as the server's, and nothing that is not text. */
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import type { Page } from "playwright-core";
+import { type App, demoTemplate, until } from "../support/app.ts";
+import { TestBrowser } from "../support/browser.ts";
+import { type Lab, openLab } from "../support/lab.ts";
+
+setDefaultTimeout(180_000);
+
+const folder = mkdtempSync("/var/tmp/jimv-forms-");
+let lab: Lab;
+let app: App;
+let browser: TestBrowser;
+
+beforeAll(async () => {
+  lab = await openLab();
+  app = lab.app;
+  await app.registerTemplate(await demoTemplate(folder));
+  browser = await TestBrowser.open();
+}, 300_000);
+
+afterAll(async () => {
+  await browser?.close();
+  await lab?.close();
+  rmSync(folder, { recursive: true, force: true });
+}, 60_000);
+
+const nameError = (page: Page): Promise<string | null> =>
+  page.locator('[data-field="f-name"] > .error').textContent();
+
+describe("hostile names in the form", () => {
+  for (const name of ["<img src=x onerror=alert(1)>", 'a" onfocus="x', "web 😀", "../../etc", "{{7*7}}"])
+    test(name, async () => {
+      const page = await browser.signedIn(app);
+      await page.goto(`${app.url}/guests/new`);
+      await page.fill('input[name="name"]', name);
+      await page.fill('input[name="password"]', "typed-by-hand");
+      // On leaving the field the server says what is wrong; on sending it says the same.
+      await page.press('input[name="name"]', "Tab");
+      await page.waitForSelector('input[name="name"][aria-invalid="true"]');
+      const onLeaving = await nameError(page);
+      await page.click("#create-button");
+      await page.waitForSelector(".submit > .error:not([hidden])");
+      expect(await nameError(page)).toBe(onLeaving ?? "");
+      expect(onLeaving?.length).toBeGreaterThan(10);
+      expect(await page.inputValue('input[name="name"]')).toBe(name);
+      // What was typed as a password stays in the field, and is in no HTML.
+      expect(await page.inputValue('input[name="password"]')).toBe("typed-by-hand");
+      expect(await page.content()).not.toContain("typed-by-hand");
+      expect(await page.locator("#create-summary img").count()).toBe(0);
+      const { total } = await app.ask<{ total: number }>("GET", "/guests");
+      expect(total).toBe(0);
+    });
+});
+
+test("a remark may hold anything, and stays text", async () => {
+  const remark = `<b>"bold"</b> & it's 😀 </textarea><script>alert(1)</script>`;
+  const page = await browser.signedIn(app);
+  await page.goto(`${app.url}/guests/new`);
+  await page.fill('input[name="name"]', "noted");
+  await page.fill('input[name="memoryMiB"]', "128");
+  await page.fill('input[name="remark"]', remark);
+  await page.uncheck('input[name="start"]');
+  await page.click("#create-button");
+  await page.waitForURL(/\/guests\/[0-9a-f-]{36}$/);
+  await page.waitForSelector("#guest-head >> text=Off", { timeout: 60_000 });
+  expect(await page.locator("#guest-head .sub span").first().textContent()).toBe(remark);
+  await page.goto(`${app.url}/guests`);
+  expect(await page.locator("#guests-rows .second").textContent()).toBe(remark);
+  // The filter takes it as text, too.
+  await page.fill("#filter-field", `it's 😀`);
+  await until("the filter has narrowed the list", 10_000, () => page.url().includes("q="));
+  expect(await page.locator("#guests-rows tr").count()).toBe(1);
+  await page.fill("#filter-field", "%");
+  await page.waitForSelector("text=Nothing matches.");
+});
+
+test("a taken name and a size that does not fit are told at their fields", async () => {
+  const page = await browser.signedIn(app);
+  await page.goto(`${app.url}/guests/new`);
+  await page.fill('input[name="name"]', "NOTED");
+  await page.press('input[name="name"]', "Tab");
+  await page.waitForSelector('input[name="name"][aria-invalid="true"]');
+  await page.fill('input[name="name"]', "other");
+  await page.fill('input[name="memoryMiB"]', "9000000");
+  await page.click("#create-button");
+  await page.waitForSelector('input[name="memoryMiB"][aria-invalid="true"]');
+});
+
+test("Chinese and dark: every page speaks one language, and switches at once", async () => {
+  const page = await browser.signedIn(app, { language: "zh-CN", theme: "dark" });
+  for (const path of ["/guests", "/guests/new", "/disks", "/templates", "/nodes", "/tasks"]) {
+    await page.goto(`${app.url}${path}`);
+    expect(await page.getAttribute("html", "lang")).toBe("zh-CN");
+    expect(await page.getAttribute("html", "data-theme")).toBe("dark");
+    const text = (await page.locator("main").textContent()) ?? "";
+    expect([path, /[\u4e00-\u9fff]/.test(text)]).toEqual([path, true]);
+    // A key without a text would stand there as `guests.page.…`.
+    expect([
+      path,
+      /\b(guests|disks|nodes|templates|task|state|label|action)\.[a-z]\w*/i.exec(text)?.[0],
+    ]).toEqual([path, undefined]);
+  }
+  await page.goto(`${app.url}/guests`);
+  await page.click("header [data-language]");
+  await page.waitForSelector('html[lang="en"]');
+  await page.waitForSelector("text=Create guest");
+});
+
+test("a phone's width has no sideways scrolling", async () => {
+  const page = await browser.signedIn(app, { width: 390, height: 844 });
+  for (const path of ["/guests", "/guests/new", "/disks?system=true"]) {
+    await page.goto(`${app.url}${path}`);
+    const wider = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+    expect([path, wider <= 0]).toEqual([path, true]);
+  }
+});
+
+test("no page complained of a script or of the content security policy", () => {
+  expect(browser.complaints).toEqual([]);
+});
