@@ -141,8 +141,8 @@ export const timing = {
   libvirtReplaceMilliseconds: 60_000,
   /** When calls have waited so long for a lane's workers, it gets more of them. */
   libvirtGrowMilliseconds: 50,
-  /** A lane's further workers end after so long without work, to give their memory back. */
-  libvirtIdleMilliseconds: 60_000,
+  /** A lane's workers end after so long without work, to give their memory back. */
+  libvirtIdleMilliseconds: 15_000,
   /** Stopping waits so long for libvirtd to take its leave. */
   libvirtCloseMilliseconds: 1_000,
   /** A quick qemu-img command (info, create, resize) that prints nothing; then it is killed: `timeout`. */

@@ -32,6 +32,8 @@ interface LaneWorker {
   job: Job | null;
   since: number | null;
   lastTurnAt: number | null;
+  /** When it last finished a call that others would have waited for, or became ready. */
+  neededAt: number | null;
   liveHandles: number;
 }
 
@@ -110,8 +112,9 @@ export class Lane {
       const job = this.queue.shift();
       if (job) this.start(free, job);
     }
-    if (this.queue.length === 0 || this.growth) return;
+    if (this.queue.length === 0) return;
     if (this.workers.length === 0) this.spawn();
+    if (this.growth) return;
     // Most calls take a millisecond or two: waiting for one costs less than the memory of a further worker.
     this.growth = setTimeout(() => {
       this.growth = null;
@@ -152,6 +155,7 @@ export class Lane {
       job: null,
       since: null,
       lastTurnAt: null,
+      neededAt: null,
       liveHandles: 0,
     };
     this.workers.push(entry);
@@ -170,9 +174,11 @@ export class Lane {
     if (message.kind !== "answer" && message.kind !== "failed") return;
     entry.liveHandles = message.liveHandles;
     const { job } = entry;
+    const now = Date.now();
+    if (entry.since !== null && now - entry.since >= timing.libvirtGrowMilliseconds) entry.neededAt = now;
     entry.job = null;
     entry.since = null;
-    entry.lastTurnAt = this.finishedAt = Date.now();
+    entry.lastTurnAt = this.finishedAt = now;
     if (!this.workers.includes(entry)) {
       // It was replaced while it was stuck: now it is free to go.
       this.leaked--;
@@ -208,6 +214,7 @@ export class Lane {
     } else if (wanted) {
       this.post(entry, { kind: "attach", conn });
       entry.ready = true;
+      entry.neededAt = Date.now();
       this.pump();
     } else this.options.release(conn);
   }
@@ -250,11 +257,14 @@ export class Lane {
     }
   }
 
-  /** Replaces workers that have been stuck for too long, and ends idle ones but one. Called every now and then. */
+  /** Replaces workers that have been stuck for too long, and ends idle ones. Called every now and then. */
   sweep(now: number): void {
-    for (const entry of this.workers.slice(1)) {
-      const idle = entry.ready && entry.job === null && entry.lastTurnAt !== null;
-      if (!idle || now - (entry.lastTurnAt ?? now) < timing.libvirtIdleMilliseconds) continue;
+    const [first] = this.workers;
+    for (const entry of this.workers) {
+      // A further worker that only does what the first could do as well is idle, too.
+      const workedAt = (entry === first && entry.lastTurnAt) || entry.neededAt;
+      const idle = entry.ready && entry.job === null && workedAt !== null;
+      if (!idle || now - workedAt < timing.libvirtIdleMilliseconds) continue;
       this.workers = this.workers.filter((worker) => worker !== entry);
       this.dismiss(entry);
     }
