@@ -60,8 +60,9 @@ async function serve(config: Config, log: Log): Promise<number> {
   });
   const { store, web, controller, plugins, clusterId } = side;
   await controller.start(plugins);
-  const node = await startNodeSide(config, { clock, log, road: road.node(config.node), clusterId }, plugins);
   const tls = isLoopback(config.listenAddress) ? null : await listenOptions(config);
+  // Pages are served while libvirt is still being reached, which may take seconds.
+  const nodeStarts = startNodeSide(config, { clock, log, road: road.node(config.node), clusterId }, plugins);
   const { port } = web.listen({
     address: config.listenAddress,
     port: config.listenPort,
@@ -73,7 +74,9 @@ async function serve(config: Config, log: Log): Promise<number> {
   if (!controller.use(setupService).isDone())
     console.log(`First start: open the page and enter the code ${lastCode}`);
   serving = true;
-  const signal = await stopSignal();
+  const stopped = stopSignal();
+  const node = await nodeStarts;
+  const signal = await stopped;
   log.info("stopping", { signal });
   // A stop that hangs must end, too: everything may be killed at any moment anyway.
   const late = clock.after(timing.stopMilliseconds, () => process.exit(1));
