@@ -82,7 +82,12 @@ export async function audit(world: World): Promise<string[]> {
     if (guest.seedPath && !machine.files.has(guest.seedPath)) wrong.push(`${name} has lost its seed`);
   }
 
-  for (const disk of allDisks) wrong.push(...auditDisk(world, disk));
+  // A deletion that failed half-way may have removed files already; deleting again ends it.
+  const halfDeleted = new Set(
+    allGuests.filter((guest) => guest.state === "failed").map((guest) => guest.uuid),
+  );
+  for (const disk of allDisks)
+    if (disk.guestUuid === null || !halfDeleted.has(disk.guestUuid)) wrong.push(...auditDisk(world, disk));
   for (const [nodeName, machine] of world.machines) {
     const owned = new Set([
       ...allDisks.filter((disk) => disk.nodeName === nodeName).map((disk) => disk.path),

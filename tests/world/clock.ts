@@ -27,7 +27,7 @@ export class PretendedClock implements Clock {
   }
 
   after(ms: number, fn: () => void): Undo {
-    const timer = { at: this.time + Math.max(0, ms), order: this.order++, fn };
+    const timer = { at: this.time + Math.max(0, Math.ceil(ms)), order: this.order++, fn };
     this.timers.add(timer);
     return () => void this.timers.delete(timer);
   }

@@ -84,10 +84,13 @@ export class PretendedHypervisor implements Hypervisor {
     longest: number = timing.libvirtShortCallMilliseconds,
   ): Promise<T> {
     return this.process.call(what, async () => {
-      await this.clock.sleep(this.pace.callMilliseconds);
+      await this.clock.sleep(this.pace.callMilliseconds / 2);
       if (this.machine.libvirt === "hung") await this.thawed(longest);
       if (this.machine.libvirt === "down") throw failWith("unavailable");
-      return fn();
+      const answer = fn();
+      // While the answer is under way, what it tells may change.
+      await this.clock.sleep(this.pace.callMilliseconds / 2);
+      return answer;
     });
   }
 

@@ -199,7 +199,12 @@ class Life {
 
 /** Lives one life. What was wrong at its end, with the story that led there. */
 export async function randomLife(seed: number): Promise<{ wrong: string[]; story: string[]; log: string[] }> {
-  const world = await World.start();
+  const random = randomOf(~seed);
+  const pace = {
+    callMilliseconds: 1 + Math.floor(random() * 40),
+    copyMilliseconds: 100 + Math.floor(random() * 2_000),
+  };
+  const world = await World.start({ pace });
   const player = new Player(world);
   const life = new Life(seed, player);
   try {

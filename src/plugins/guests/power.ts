@@ -25,8 +25,10 @@ export function registerPower(context: NodeContext, observer: Observer): void {
     const state = await turned(operation, "guests.step.start", uuid, ["running", "paused"], () =>
       hypervisor.start(uuid),
     );
-    if (state !== "running" && state !== "paused")
-      throw new AppError("conflict", "guests.diedAtStart", { name: uuid });
+    if (state !== "running" && state !== "paused") {
+      const name = (await hypervisor.domain(uuid))?.name ?? uuid;
+      throw new AppError("conflict", "guests.diedAtStart", { name });
+    }
     return { state };
   });
 

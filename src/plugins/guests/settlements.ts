@@ -105,10 +105,13 @@ export function registerSettlements(context: ControllerContext, needs: GuestNeed
             ...failure(error),
             wantedState: "off",
             vncPort: null,
-            seedPath: null,
+            ...(isGivenUp(error) ? {} : { seedPath: null }),
           }),
           remove(guestInterfaces, eq(guestInterfaces.guestUuid, guest.uuid)),
-          remove(disks, eq(disks.guestUuid, guest.uuid)),
+          // A node that was given up may still have made them: they stay known, so that deleting removes them.
+          isGivenUp(error)
+            ? update(disks, { state: "failed", ...failure(error) }, eq(disks.guestUuid, guest.uuid))
+            : remove(disks, eq(disks.guestUuid, guest.uuid)),
         ],
         events: [guestEvent(guest.uuid, { state: "failed" }), ...diskEvents(payload)],
       };
@@ -312,6 +315,9 @@ export function registerSettlements(context: ControllerContext, needs: GuestNeed
     }),
   });
 }
+
+/** The controller ended the task by itself: what became of the work on the node is not known. */
+const isGivenUp = (error: TaskError): boolean => error.word.startsWith("task.expired");
 
 function failure(error: TaskError): { failedWord: string; failedArgs: TaskError["args"] } {
   return { failedWord: error.word, failedArgs: error.args };
