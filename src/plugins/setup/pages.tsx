@@ -172,7 +172,9 @@ function SetupFormView({ viewer, state, host }: { viewer: Viewer; state: State; 
   };
   const field = (name: keyof typeof SetupForm.properties) => {
     const { step: _, ...constraints } = constraintsOf(SetupForm, name);
-    return { name, value: values[name], error: error(name), ...constraints };
+    // A password goes one way only: after a refusal it is typed again.
+    const isSecret = name === "password" || name === "again" || name === "code";
+    return { name, value: isSecret ? undefined : values[name], error: error(name), ...constraints };
   };
   return (
     <Form id="set-up" action="/set-up" check="/check/set-up">
