@@ -94,6 +94,14 @@ export function changeGuest(guest: Guest, set: GuestSet): Statement {
   return update(guests, set, and(eq(guests.uuid, guest.uuid), eq(guests.state, guest.state)), { expect: 1 });
 }
 
+type Size = Pick<Guest, "vcpus" | "memoryMiB">;
+
+/** Whether a domain has another size than its guest. Tasks own guests that come and go. */
+function isResized(guest: Guest, size: Size | undefined): boolean {
+  if (!size || !withDomain.includes(guest.state) || size.vcpus < 1 || size.memoryMiB < 1) return false;
+  return guest.vcpus !== size.vcpus || guest.memoryMiB !== size.memoryMiB;
+}
+
 export class Observation {
   constructor(private readonly ground: Ground) {}
 
@@ -120,7 +128,7 @@ export class Observation {
       (guest) =>
         !untold.includes(guest.uuid) &&
         isNewer(guest, envelope) &&
-        isNews(guest, facts.get(guest.uuid)?.state ?? "absent"),
+        (isNews(guest, facts.get(guest.uuid)?.state ?? "absent") || isResized(guest, facts.get(guest.uuid))),
     );
     const open =
       changed.length === 0
@@ -135,6 +143,7 @@ export class Observation {
         facts.get(guest.uuid)?.state ?? "absent",
         envelope,
         open.filter((task) => task.targetKey === guest.uuid),
+        facts.get(guest.uuid),
       ),
     );
     effects.push(await this.listForeign(envelope, ours));
@@ -154,16 +163,20 @@ export class Observation {
     observed: Observed,
     envelope: Envelope,
     open: readonly Task[],
+    size?: Size,
   ): ReportEffects {
     const next = this.decide(guest, observed, envelope.at, open);
+    // Somebody changed the definition outside of JimV, or a change was made whose end nobody heard of.
+    const resized = open.length === 0 && isResized(guest, size);
     const seen: GuestSet = {
       observedState: observed,
       observedSequence: envelope.sequence,
       observedIncarnation: Math.max(envelope.incarnation, guest.observedIncarnation),
       observedAt: envelope.at,
+      ...(resized && size ? { vcpus: size.vcpus, memoryMiB: size.memoryMiB } : {}),
     };
-    const isVisible = next.state !== undefined && next.state !== guest.state;
-    if (isVisible)
+    const isMoved = next.state !== undefined && next.state !== guest.state;
+    if (isMoved)
       this.ground.log.info("guest changed", {
         guest: guest.uuid,
         from: guest.state,
@@ -172,7 +185,7 @@ export class Observation {
       });
     return {
       statements: [changeGuest(guest, { ...seen, ...next })],
-      events: isVisible ? [guestEvent(guest.uuid, { state: next.state })] : [],
+      events: isMoved || resized ? [guestEvent(guest.uuid, { state: next.state ?? guest.state })] : [],
     };
   }
 
