@@ -95,9 +95,17 @@ describe("tables", () => {
 
   test("the filter narrows the list while one types, keeps the focus, and can be shared as an address", async () => {
     await open("guests");
+    const failed: string[] = [];
+    page.on("requestfailed", (request) => failed.push(`${request.url()} ${request.failure()?.errorText}`));
     await page.keyboard.press("/");
     await page.keyboard.type("nobody");
-    await page.locator("#guests .empty").waitFor({ state: "visible" });
+    const empty = page.locator("#guests .empty");
+    await empty.waitFor({ state: "visible" }).catch(async (cause) => {
+      const typed = await page.inputValue("#filter-field");
+      throw new Error(`typed "${typed}", address ${page.url()}, ${JSON.stringify({ failed, complaints })}`, {
+        cause,
+      });
+    });
     expect(await page.locator("#guests-rows tr").count()).toBe(0);
     expect(await page.evaluate(() => document.activeElement?.id)).toBe("filter-field");
     expect(page.url()).toEndWith("/guests?q=nobody");

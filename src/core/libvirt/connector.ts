@@ -1,14 +1,20 @@
 /** The connect worker as the main thread sees it: opening may hang as long as libvirtd hangs. */
 
+import { timing } from "../timing.ts";
 import { startWorker } from "./entrypoints.ts";
 import { HypervisorError, type LaneStatus } from "./hypervisor.ts";
-import type { ConnectRequest, FromWorker, ToWorker } from "./protocol.ts";
+import type { ConnectRequest, FromWorker, Opened, ToWorker } from "./protocol.ts";
 import { fromPlainError } from "./protocol.ts";
 
-type Unnumbered<T> = T extends { id: number } ? Omit<T, "id"> : never;
+/** What may be asked for: a connection to be opened, or one to be closed. */
+type Asked =
+  | Omit<ConnectRequest & { kind: "open" }, "id">
+  | Omit<ConnectRequest & { kind: "close" }, "id" | "registered">;
 
 export class Connector {
-  private readonly worker = startWorker();
+  /** Made for a request and ended when there was none for a while: it holds nothing. */
+  private worker: Worker | null = null;
+  private idle: ReturnType<typeof setTimeout> | null = null;
   private readonly waiting = new Map<
     number,
     {
@@ -18,27 +24,38 @@ export class Connector {
       reject: (e: HypervisorError) => void;
     }
   >();
+  /** Callbacks of the connections that listen. */
+  private readonly registered = new Map<number, readonly number[]>();
   private nextId = 1;
   private lastTurnAt: number | null = null;
 
-  constructor() {
-    this.worker.onmessage = (event: MessageEvent<FromWorker>) => this.heard(event.data);
-    this.worker.onerror = (event) =>
+  private start(): Worker {
+    const worker = startWorker();
+    worker.onmessage = (event: MessageEvent<FromWorker>) => this.heard(event.data);
+    worker.onerror = (event) => {
+      if (this.worker === worker) this.worker = null;
       this.failAll(new HypervisorError("internal", `The connect worker ended: ${event.message}`));
-    this.post({ kind: "role", role: "connect" });
-  }
-
-  private post(message: ToWorker): void {
-    this.worker.postMessage(message);
+    };
+    worker.postMessage({ kind: "role", role: "connect" } satisfies ToWorker);
+    return worker;
   }
 
   /** Requests are done one after the other. There is no deadline: see `busySince`. */
-  request<T>(request: Unnumbered<ConnectRequest>): Promise<T> {
+  request<T>(asked: Asked): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const id = this.nextId++;
-      this.waiting.set(id, { kind: request.kind, since: Date.now(), resolve, reject });
-      this.post({ ...request, id } as ConnectRequest);
+      this.waiting.set(id, { kind: asked.kind, since: Date.now(), resolve, reject });
+      if (this.idle) clearTimeout(this.idle);
+      this.worker ??= this.start();
+      this.worker.postMessage(this.numbered(asked, id) satisfies ToWorker);
     });
+  }
+
+  private numbered(asked: Asked, id: number): ConnectRequest {
+    if (asked.kind === "open") return { ...asked, id };
+    const registered = this.registered.get(asked.conn) ?? [];
+    this.registered.delete(asked.conn);
+    return { ...asked, id, registered };
   }
 
   private heard(message: FromWorker): void {
@@ -47,8 +64,21 @@ export class Connector {
     this.lastTurnAt = Date.now();
     const waiting = this.waiting.get(message.id);
     this.waiting.delete(message.id);
-    if (message.kind === "answer") waiting?.resolve(message.value as never);
-    else waiting?.reject(fromPlainError(message.error));
+    if (message.kind === "failed") waiting?.reject(fromPlainError(message.error));
+    else waiting?.resolve(this.resultOf(message.value as Opened | null) as never);
+    if (this.waiting.size === 0) this.rest();
+  }
+
+  private resultOf(opened: Opened | null): number | null {
+    if (!opened) return null;
+    if (opened.registered.length > 0) this.registered.set(opened.conn, opened.registered);
+    return opened.conn;
+  }
+
+  private rest(): void {
+    if (this.idle) clearTimeout(this.idle);
+    this.idle = setTimeout(() => this.stop(), timing.libvirtIdleMilliseconds);
+    this.idle.unref();
   }
 
   private failAll(error: HypervisorError): void {
@@ -80,6 +110,8 @@ export class Connector {
 
   /** Ends the thread after what it has been asked for; one that is stuck ends when C lets it. */
   stop(): void {
-    this.post({ kind: "stop" });
+    if (this.idle) clearTimeout(this.idle);
+    this.worker?.postMessage({ kind: "stop" } satisfies ToWorker);
+    this.worker = null;
   }
 }

@@ -65,7 +65,13 @@ export type ConnectRequest =
       events: { callbacks: connection.EventCallbacks; opaque: number } | null;
     }
   /** Closes a connection that `open` made and that was not handed to a call worker. */
-  | { kind: "close"; id: number; conn: number };
+  | { kind: "close"; id: number; conn: number; registered: readonly number[] };
+
+/** What `open` answers: the connection, and the callbacks to be taken back before it is closed. */
+export interface Opened {
+  conn: number;
+  registered: readonly number[];
+}
 
 /** To a call worker. `attach` hands a connection over: the worker closes it when it gets another one. */
 export type CallRequest =

@@ -286,21 +286,25 @@ describe("a thousand domains", () => {
     const round = async () => {
       await Promise.all(
         Array.from({ length: 50 }, async () => {
-          await hypervisor.xml(uuid);
+          for (let i = 0; i < 16; i++) await hypervisor.xml(uuid);
           await hypervisor.stats();
           expect(await codeOf(hypervisor.resume(uuid))).toBe("wrongState");
           expect(await codeOf(hypervisor.start(crypto.randomUUID()))).toBe("notFound");
         }),
       );
     };
+    // The process grows and shrinks for reasons of its own (other tests' garbage, workers that come and go), but
+    // a leak grows in every window: 8,000 texts of an XML of 1 KB would be 8 MB.
+    const windows: number[] = [];
     for (let i = 0; i < 10; i++) await round();
-    Bun.gc(true);
-    const before = process.memoryUsage.rss();
-    for (let i = 0; i < 40; i++) await round();
-    Bun.gc(true);
-    const grown = process.memoryUsage.rss() - before;
-    // 8,000 calls: a leak of one XML text each would be 30 MB and more.
-    expect(grown).toBeLessThan(24 * 1024 * 1024);
+    for (let window = 0; window < 8 && !windows.some((grown) => grown < 3 * 1024 * 1024); window++) {
+      Bun.gc(true);
+      const before = process.memoryUsage.rss();
+      for (let i = 0; i < 10; i++) await round();
+      Bun.gc(true);
+      windows.push(process.memoryUsage.rss() - before);
+    }
+    expect(Math.min(...windows)).toBeLessThan(3 * 1024 * 1024);
     expect(hypervisor.liveHandles()).toBe(0);
   }, 60_000);
 });

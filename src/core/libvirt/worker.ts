@@ -14,6 +14,7 @@ import type {
   ConnectRequest,
   EventRequest,
   FromWorker,
+  Opened,
   RawEvent,
   ToWorker,
 } from "./protocol.ts";
@@ -40,28 +41,24 @@ function answer(id: number, body: () => unknown, asJson = false): void {
 }
 
 function connectRole(lib: Libvirt): (request: ConnectRequest) => void {
-  const registered = new Map<number, number[]>();
-  const close = (conn: Pointer): void => {
-    deregisterEvents({ lib, conn }, registered.get(conn) ?? []);
-    registered.delete(conn);
-    lib.virConnectClose(conn);
-  };
-  const open = ({ uri, keepalive, events }: ConnectRequest & { kind: "open" }): Pointer => {
+  const open = ({ uri, keepalive, events }: ConnectRequest & { kind: "open" }): Opened => {
     const conn = openConnection(lib, uri, keepalive);
-    if (!events) return conn;
+    if (!events) return { conn, registered: [] };
     try {
-      registered.set(conn, registerEvents({ lib, conn }, events.callbacks, events.opaque));
+      const registered = registerEvents({ lib, conn }, events.callbacks, events.opaque);
       lib.virConnectRef(conn); // the event worker's
-      return conn;
+      return { conn, registered };
     } catch (error) {
-      close(conn);
+      lib.virConnectClose(conn);
       throw error;
     }
   };
   return (request) =>
     answer(request.id, () => {
       if (request.kind === "open") return open(request);
-      close(request.conn as Pointer);
+      const conn = request.conn as Pointer;
+      deregisterEvents({ lib, conn }, request.registered);
+      lib.virConnectClose(conn);
       return null;
     });
 }

@@ -15,7 +15,8 @@ const places: Record<string, string> = {
 };
 const goMs = 1200;
 
-let wentAt = 0;
+/** When `G` was pressed; long ago at first, or any letter soon after the page's start would be a place. */
+let wentAt = Number.NEGATIVE_INFINITY;
 
 const typing = (target: EventTarget | null): boolean =>
   target instanceof HTMLElement &&
@@ -35,7 +36,7 @@ function single(event: KeyboardEvent): boolean {
     location.href = places[key];
     return true;
   }
-  wentAt = 0;
+  wentAt = Number.NEGATIVE_INFINITY;
   if (key === "/") byId("filter-field")?.focus();
   else if (key === "j" || key === "k") moveRow(key === "j" ? 1 : -1);
   else if (key === "x" && row) row.querySelector<HTMLInputElement>(".pick input")?.click();
