@@ -6,7 +6,7 @@ import { startFloat, toast } from "./float.ts";
 import { startKeys } from "./keys.ts";
 import { startLive } from "./live.ts";
 import { startMorph } from "./morph.ts";
-import { all, csrf, keep, onClick, word } from "./net.ts";
+import { all, byId, csrf, keep, onClick, word } from "./net.ts";
 import { startSelect } from "./select.ts";
 import { startTray } from "./tray.ts";
 
@@ -77,3 +77,11 @@ startSelect();
 startKeys();
 startTray();
 startLive();
+
+// htmx begins with a timer of its own, and input goes before timers: what was typed into the filter until then, or
+// what the browser kept from an earlier visit, must narrow the list, too.
+setTimeout(() => {
+  const field = byId("filter-field");
+  if (field instanceof HTMLInputElement && field.value !== field.defaultValue)
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+});
