@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { assert, constantFrom, integer, property, record } from "fast-check";
+import fc from "fast-check";
 import { type Estimate, MigrationEstimator, type MigrationSample } from "./estimate.ts";
 
 const mib = 1024 ** 2;
@@ -212,21 +212,21 @@ test("disks are counted before the memory, and what follows a post-copy only onc
   expect(after.secondsLeft).toBeLessThan(1);
 });
 
-const anyStory = record({
-  memoryMiB: integer({ min: 512, max: 65_536 }),
-  usedMiB: integer({ min: 64, max: 512 }),
-  rate: integer({ min: 0, max: 500 }),
-  set: integer({ min: 1, max: 1_000_000 }),
-  speed: integer({ min: 5, max: 2000 }),
-  downtimeMilliseconds: constantFrom(100, 300, 2000),
-  measured: constantFrom(true, false),
-  knowsUsed: constantFrom(true, false),
+const anyStory = fc.record({
+  memoryMiB: fc.integer({ min: 512, max: 65_536 }),
+  usedMiB: fc.integer({ min: 64, max: 512 }),
+  rate: fc.integer({ min: 0, max: 500 }),
+  set: fc.integer({ min: 1, max: 1_000_000 }),
+  speed: fc.integer({ min: 5, max: 2000 }),
+  downtimeMilliseconds: fc.constantFrom(100, 300, 2000),
+  measured: fc.constantFrom(true, false),
+  knowsUsed: fc.constantFrom(true, false),
 });
 
 describe("of any migration", () => {
   test("progress never runs backwards or beyond 99, and the time left is a number or nothing", () => {
-    assert(
-      property(anyStory, (story) => {
+    fc.assert(
+      fc.property(anyStory, (story) => {
         let percent = 0;
         for (const { estimate } of play(story).told) {
           expect(estimate.percent).toBeGreaterThanOrEqual(percent);
@@ -242,8 +242,8 @@ describe("of any migration", () => {
   });
 
   test("what was measured beforehand makes the estimate right from early on", () => {
-    assert(
-      property(anyStory, (any) => {
+    fc.assert(
+      fc.property(anyStory, (any) => {
         const rate = Math.min(any.rate, any.speed * 0.7);
         const story = { ...any, measured: true, knowsUsed: true, rate };
         const run = play(story);
