@@ -9,7 +9,15 @@ export * from "./core/errors.ts";
 export { defineHook, type Hook, type Hooks } from "./core/hooks.ts";
 export { type AccessService, accessService, type SignedIn } from "./core/http/access-service.ts";
 export * from "./core/http/contract.ts";
-export { constraintsOf, type Form as PostedForm, type ParsedForm, parseForm } from "./core/http/forms.ts";
+export {
+  actedOn,
+  constraintsOf,
+  type Form as PostedForm,
+  type ParsedForm,
+  parseForm,
+  submitForm,
+  type TriedForm,
+} from "./core/http/forms.ts";
 export { listQuery, pageOf, pageSchema, sortOf, windowOf } from "./core/http/list.ts";
 export { fieldText, sentenceOf } from "./core/http/problem.ts";
 export { localPath } from "./core/http/security.ts";

@@ -29,6 +29,14 @@ export {
 export { type Crumb, Frame, type FrameNavEntry, type FrameProps } from "./parts/frame.tsx";
 export { Icon, Mark, Tile } from "./parts/icon.tsx";
 export type { Child } from "./parts/kit.ts";
+export {
+  List,
+  type ListAddress,
+  type ListProps,
+  type ListState,
+  listAddress,
+  listPageSize,
+} from "./parts/list.tsx";
 export { Logo } from "./parts/logo.tsx";
 export { Menu, type MenuItem, MoreMenu } from "./parts/menu.tsx";
 export { Notice, type NoticeProps } from "./parts/notice.tsx";
@@ -68,7 +76,7 @@ export {
 } from "./parts/table.tsx";
 export { Segments, type Tab, Tabs } from "./parts/tabs.tsx";
 export { Time } from "./parts/time.tsx";
-export { Toast, type ToastProps } from "./parts/toast.tsx";
+export { Toast, type ToastProps, toasted } from "./parts/toast.tsx";
 export { TaskTray, TrayItem, type TrayTask, trayChange, trayRemove } from "./parts/tray.tsx";
 export type { Theme } from "./preferences.ts";
 export { makeShell, type ShellOptions } from "./shell.tsx";

@@ -110,7 +110,7 @@ test("Chinese and dark: every page speaks one language, and switches at once", a
 
 test("a phone's width has no sideways scrolling", async () => {
   const page = await browser.signedIn(app, { width: 390, height: 844 });
-  for (const path of ["/guests", "/guests/new", "/disks?system=true"]) {
+  for (const path of ["/guests", "/guests/new", "/disks?show=all"]) {
     await page.goto(`${app.url}${path}`);
     const wider = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
     expect([path, wider <= 0]).toEqual([path, true]);

@@ -1,7 +1,7 @@
 /** Forms: what a browser posts, made into the types of a schema, and the schema made into HTML constraints. */
 import { OptionalKind, type Static, type TObject, type TSchema, TypeGuard } from "@sinclair/typebox";
-import type { FieldError } from "../errors.ts";
-import type { FormSpec, Viewer } from "./contract.ts";
+import { AppError, type FieldError } from "../errors.ts";
+import type { FormSpec, Html, PageAnswer, PageCall, Viewer } from "./contract.ts";
 import { fieldText } from "./problem.ts";
 import { check, coerce, type Strings } from "./validate.ts";
 
@@ -27,6 +27,53 @@ export function parseForm<S extends TObject>(schema: S, form: Form): ParsedForm<
   const value = coerced.ok ? (coerced.value as Partial<Static<S>>) : {};
   return { ok: false, errors: result.errors, value };
 }
+
+/** What a refused form is drawn again with: what was posted, which fields are wrong, and what else refused it. */
+export interface TriedForm {
+  posted: Form;
+  errors: readonly FieldError[];
+  /** A refusal that belongs to no field of the form; null when the fields say it all. */
+  problem: AppError | null;
+}
+
+/** Refused forms come back with this status, so that the page swaps them in. */
+const refusedStatus = 422;
+
+/**
+ * Carries out a posted form: checks it by its schema, acts, and answers a refusal with the form again. `again`
+ * draws the form alone for htmx, or gives a whole page's answer (without its status) for a browser without script.
+ * @throws what `act` throws beyond refusals
+ */
+export async function submitForm<S extends TObject>(
+  call: PageCall,
+  schema: S,
+  form: {
+    again(tried: TriedForm): Html | Promise<Html>;
+    /** For whole pages; without it, the bare form is the answer in both cases. */
+    page?(form: Html): Omit<Extract<PageAnswer, { page: Html }>, "status" | "page"> & { page: Html };
+    act(value: Static<S>): Promise<PageAnswer>;
+  },
+): Promise<PageAnswer> {
+  const refuse = async (errors: readonly FieldError[], problem: AppError | null): Promise<PageAnswer> => {
+    const drawn = await form.again({ posted: call.form, errors, problem });
+    return form.page && !call.partial
+      ? { ...form.page(drawn), status: refusedStatus }
+      : { fragment: drawn, status: refusedStatus };
+  };
+  const parsed = parseForm(schema, call.form);
+  if (!parsed.ok) return refuse(parsed.errors, null);
+  try {
+    return await form.act(parsed.value);
+  } catch (error) {
+    if (!(error instanceof AppError) || error.status >= 500) throw error;
+    const atFields = error.fields.filter((field) => field.path in schema.properties);
+    return refuse(atFields, atFields.length > 0 ? null : error);
+  }
+}
+
+/** After an action that the live stream shows: nothing for htmx, the page again for a browser without script. */
+export const actedOn = (call: Pick<PageCall, "partial">, back: string): PageAnswer =>
+  call.partial ? { fragment: "", status: 204 } : { redirect: back };
 
 /** The attributes of an `<input>`, as HTML writes them. */
 export interface Constraints {

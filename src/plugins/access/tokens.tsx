@@ -20,7 +20,6 @@ import {
   type Viewer,
 } from "jimv";
 import {
-  append,
   Button,
   type Child,
   Command,
@@ -42,7 +41,7 @@ import {
   Tag,
   TextInput,
   Time,
-  Toast,
+  toasted,
 } from "jimv/ui";
 
 type Token = Awaited<ReturnType<AccessService["tokens"]>>[number];
@@ -121,12 +120,12 @@ export function tokenPages(access: AccessService, clock: Clock): PageRoute[] {
         await access.revokeToken(id);
         if (!call.partial) return { redirect: "/tokens" };
         const { say, language } = call.viewer;
-        const toast = (
-          <Toast lang={language} tone="ok">
-            {say("access.tokens.revoked", { name })}
-          </Toast>
-        );
-        return { fragment: remove(rowId(id)) + append("toasts", await html(toast)) };
+        const toast = await toasted({
+          lang: language,
+          tone: "ok",
+          children: say("access.tokens.revoked", { name }),
+        });
+        return { fragment: remove(rowId(id)) + toast };
       },
     },
   ];

@@ -1,13 +1,5 @@
 /** The dialogs of disks: create, attach, rename, delete. Each form is also the answer to its refused post. */
-import {
-  type AppError,
-  constraintsOf,
-  type FieldError,
-  fieldText,
-  type PostedForm,
-  sentenceOf,
-  type Viewer,
-} from "jimv";
+import { constraintsOf, fieldText, sentenceOf, type TriedForm, type Viewer } from "jimv";
 import {
   Button,
   bytes,
@@ -26,22 +18,15 @@ import { hrefOf, sizeText } from "./pages-parts.tsx";
 import { AttachForm, RenameForm } from "./requests.ts";
 import { wordsOf } from "./words-pages.ts";
 
-/** A post that was refused: what was typed, and why. */
-export interface Tried {
-  posted: PostedForm;
-  errors: readonly FieldError[];
-  problem: AppError | null;
-}
-
-const typedIn = (tried: Tried | null, name: string): string | undefined => {
+const typedIn = (tried: TriedForm | null, name: string): string | undefined => {
   const value = tried?.posted[name];
   return typeof value === "string" ? value : undefined;
 };
-const errorIn = (tried: Tried | null, name: string, viewer: Viewer): string | undefined => {
+const errorIn = (tried: TriedForm | null, name: string, viewer: Viewer): string | undefined => {
   const wrong = tried?.errors.find((error) => error.path === name);
   return wrong ? fieldText(wrong, viewer.say) : undefined;
 };
-const Problem = ({ tried, viewer }: { tried: Tried | null; viewer: Viewer }) =>
+const Problem = ({ tried, viewer }: { tried: TriedForm | null; viewer: Viewer }) =>
   tried?.problem ? <Notice tone="bad">{sentenceOf(tried.problem, viewer.say)}</Notice> : null;
 
 const nameLimits = (): { required: true | undefined; maxlength: number | undefined } => {
@@ -79,7 +64,7 @@ export function createDialog(nodes: readonly NodeView[], viewer: Viewer) {
   );
 }
 
-export function createFormOf(nodes: readonly NodeView[], viewer: Viewer, tried: Tried | null) {
+export function createFormOf(nodes: readonly NodeView[], viewer: Viewer, tried: TriedForm | null) {
   const lang = viewer.language;
   const t = wordsOf(lang);
   const { min, max } = constraintsOf(CreateDisk, "sizeGiB");
@@ -168,7 +153,7 @@ export function attachFormOf(
   disk: DiskView,
   guests: readonly { uuid: string; name: string }[],
   viewer: Viewer,
-  tried: Tried | null,
+  tried: TriedForm | null,
 ) {
   const t = wordsOf(viewer.language);
   const [field] = Object.keys(AttachForm.properties);
@@ -212,7 +197,7 @@ export function renameDialog(disk: DiskView, viewer: Viewer) {
   );
 }
 
-export function renameFormOf(disk: DiskView, viewer: Viewer, tried: Tried | null) {
+export function renameFormOf(disk: DiskView, viewer: Viewer, tried: TriedForm | null) {
   const { maxlength } = constraintsOf(RenameForm, "name");
   return (
     <Form

@@ -1,29 +1,6 @@
 /** The addresses of the disks' pages and dialogs; each asks the service and shows what it says. */
-import {
-  AppError,
-  type ControllerContext,
-  check,
-  type FieldError,
-  type Html,
-  type PageAnswer,
-  type PageCall,
-  parseForm,
-  type Static,
-  type TObject,
-  type Viewer,
-} from "jimv";
-import {
-  Button,
-  EmptyState,
-  FilterBar,
-  NothingMatches,
-  PageHead,
-  Pager,
-  Row,
-  Segments,
-  say,
-  Table,
-} from "jimv/ui";
+import { actedOn, type ControllerContext, check, type PageCall, submitForm, type Viewer } from "jimv";
+import { Button, EmptyState, List, listAddress, listPageSize, PageHead, Row, say } from "jimv/ui";
 import type { NodeService } from "../nodes/index.ts";
 import { CreateDisk, type DiskAttachment, DiskListQuery, type DiskService } from "./contract.ts";
 import { diskLive } from "./live.tsx";
@@ -35,18 +12,12 @@ import {
   deleteDialog,
   renameDialog,
   renameFormOf,
-  type Tried,
 } from "./pages-dialogs.tsx";
 import { DiskPage, type DiskPageNeeds, diskTable, hrefOf, mayAct, sortableColumns } from "./pages-parts.tsx";
 import { AttachForm, RenameForm } from "./requests.ts";
 import { wordsOf } from "./words-pages.ts";
 
-const pageSize = 50;
 const foundAtOnce = 5;
-/** Refused forms come back with this, so that the page swaps them in. */
-const refused = 422;
-const nothing: PageAnswer = { fragment: "", status: 204 };
-
 /** Registers the pages, forms, live views, the navigation's entry and the search of disks. */
 export function diskPages(
   context: ControllerContext,
@@ -83,44 +54,20 @@ export function diskPages(
   });
 }
 
-interface ListState {
-  q: string;
-  system: boolean;
-  sort: string;
-  page: number;
-}
+/** What the address asks for: data disks, or all. */
+const diskList = listAddress({
+  path: "/disks",
+  shows: ["data", "all"],
+  sorts: sortableColumns,
+  sort: "name",
+});
+type Asked = ReturnType<typeof diskList.read>;
 
-function listState({ searchParams }: URL): ListState {
-  const sort = searchParams.get("sort") ?? "name";
-  const page = Number(searchParams.get("page") ?? 1);
-  return {
-    q: (searchParams.get("q") ?? "").slice(0, 200),
-    system: searchParams.get("system") === "true",
-    sort: (sortableColumns as readonly string[]).includes(sort.replace("-", "")) ? sort : "name",
-    page: Number.isInteger(page) && page >= 1 && page <= 1_000_000 ? page : 1,
-  };
-}
-
-function listHref(state: ListState, change: Partial<ListState>): string {
-  const next = { ...state, page: 1, ...change };
-  const query = new URLSearchParams();
-  if (next.q) query.set("q", next.q);
-  if (next.system) query.set("system", "true");
-  if (next.sort !== "name") query.set("sort", next.sort);
-  if (next.page > 1) query.set("page", String(next.page));
-  return query.size > 0 ? `/disks?${query}` : "/disks";
-}
-
-async function listPage(state: ListState, viewer: Viewer, { service }: DiskPageNeeds) {
+async function listPage(state: Asked, viewer: Viewer, { service }: DiskPageNeeds) {
   const lang = viewer.language;
   const t = wordsOf(lang);
-  const query = check(DiskListQuery, {
-    page: state.page,
-    pageSize,
-    sort: state.sort,
-    role: state.system ? "all" : "data",
-    ...(state.q && { q: state.q }),
-  });
+  const { q, show, sort, page } = state;
+  const query = check(DiskListQuery, { page, pageSize: listPageSize, sort, role: show, ...(q && { q }) });
   const found = query.ok ? await service.list(query.value) : { items: [], total: 0 };
   return (
     <>
@@ -135,61 +82,27 @@ async function listPage(state: ListState, viewer: Viewer, { service }: DiskPageN
           ) : null
         }
       />
-      <FilterBar
+      <List
         lang={lang}
-        action="/disks"
-        q={state.q}
-        target="disks"
-        placeholder={t("disks.page.filter")}
-        keep={{
-          system: state.system ? "true" : undefined,
-          sort: state.sort === "name" ? undefined : state.sort,
-        }}
-        beside={
-          <Segments
-            current={state.system ? "all" : "data"}
-            label={t("disks.page.role")}
-            items={[
-              { key: "data", label: t("disks.page.dataOnly"), href: listHref(state, { system: false }) },
-              { key: "all", label: t("disks.page.showSystem"), href: listHref(state, { system: true }) },
-            ]}
-          />
-        }
-      />
-      <Table
-        lang={lang}
+        address={diskList}
+        state={state}
         spec={diskTable(viewer)}
-        rows={found.items}
+        found={found}
         label={say(lang, "nav.disks")}
-        sorting={{
-          key: state.sort.replace("-", ""),
-          descending: state.sort.startsWith("-"),
-          href: (key, descending) => listHref(state, { sort: `${descending ? "-" : ""}${key}` }),
-        }}
+        placeholder={t("disks.page.filter")}
+        segmentsLabel={t("disks.page.role")}
+        segments={[
+          { key: "data", label: t("disks.page.dataOnly") },
+          { key: "all", label: t("disks.page.showSystem") },
+        ]}
+        hidesSome={q !== ""}
         empty={
-          state.q ? (
-            <NothingMatches lang={lang} clearHref="/disks" />
-          ) : (
-            <EmptyState
-              icon="disk"
-              title={t("disks.page.emptyTitle")}
-              text={t("disks.page.emptyText")}
-              action={
-                mayAct(viewer) ? <Button dialogUrl="/disks/new">{t("disks.page.create")}</Button> : null
-              }
-            />
-          )
-        }
-        pager={
-          found.total > 0 ? (
-            <Pager
-              lang={lang}
-              page={state.page}
-              pageSize={pageSize}
-              total={found.total}
-              href={(page) => listHref(state, { page })}
-            />
-          ) : null
+          <EmptyState
+            icon="disk"
+            title={t("disks.page.emptyTitle")}
+            text={t("disks.page.emptyText")}
+            action={mayAct(viewer) ? <Button dialogUrl="/disks/new">{t("disks.page.create")}</Button> : null}
+          />
         }
       />
     </>
@@ -203,11 +116,11 @@ function lists(needs: DiskPageNeeds): void {
     path: "/disks",
     role: "reader",
     async handle({ url, viewer }) {
-      const state = listState(url);
+      const state = diskList.read(url);
       return {
         page: await listPage(state, viewer, needs),
         title: viewer.say("nav.disks"),
-        views: [`disks:${state.system ? "all" : "data"}`],
+        views: [`disks:${state.show}`],
       };
     },
   });
@@ -225,30 +138,6 @@ function lists(needs: DiskPageNeeds): void {
       };
     },
   });
-}
-
-/** Checks a posted form, acts, and gives the form back with what was refused. */
-async function posted<S extends TObject>(
-  call: PageCall,
-  schema: S,
-  back: string,
-  again: (tried: Tried) => Html | Promise<Html>,
-  act: (value: Static<S>) => Promise<unknown>,
-): Promise<PageAnswer> {
-  const refuse = async (errors: readonly FieldError[], problem: AppError | null): Promise<PageAnswer> => ({
-    fragment: await again({ posted: call.form, errors, problem }),
-    status: refused,
-  });
-  const parsed = parseForm(schema, call.form);
-  if (!parsed.ok) return refuse(parsed.errors, null);
-  try {
-    await act(parsed.value);
-  } catch (error) {
-    if (!(error instanceof AppError) || error.status >= 500) throw error;
-    const atFields = error.fields.filter((field) => field.path in schema.properties);
-    return refuse(atFields, atFields.length > 0 ? null : error);
-  }
-  return call.partial ? nothing : { redirect: back };
 }
 
 function creating(needs: DiskPageNeeds): void {
@@ -270,13 +159,13 @@ function creating(needs: DiskPageNeeds): void {
     path: "/disks/new",
     role: "operator",
     handle: (call) =>
-      posted(
-        call,
-        CreateDisk,
-        "/disks",
-        async (tried) => createFormOf(await needs.nodes.list(), call.viewer, tried),
-        (value) => needs.service.create(value, call.viewer.actor),
-      ),
+      submitForm(call, CreateDisk, {
+        again: async (tried) => createFormOf(await needs.nodes.list(), call.viewer, tried),
+        async act(value) {
+          await needs.service.create(value, call.viewer.actor);
+          return actedOn(call, "/disks");
+        },
+      }),
   });
 }
 
@@ -307,13 +196,13 @@ function changing(needs: DiskPageNeeds): void {
     role: "operator",
     async handle(call) {
       const disk = await diskOf(call);
-      return posted(
-        call,
-        AttachForm,
-        hrefOf(disk.uuid),
-        async (tried) => attachFormOf(disk, await candidates(disk.nodeName), call.viewer, tried),
-        ({ guestUuid }) => service.change(disk.uuid, { guestUuid }, call.viewer.actor),
-      );
+      return submitForm(call, AttachForm, {
+        again: async (tried) => attachFormOf(disk, await candidates(disk.nodeName), call.viewer, tried),
+        async act({ guestUuid }) {
+          await service.change(disk.uuid, { guestUuid }, call.viewer.actor);
+          return actedOn(call, hrefOf(disk.uuid));
+        },
+      });
     },
   });
   web.page({
@@ -322,13 +211,13 @@ function changing(needs: DiskPageNeeds): void {
     role: "operator",
     async handle(call) {
       const disk = await diskOf(call);
-      return posted(
-        call,
-        RenameForm,
-        hrefOf(disk.uuid),
-        (tried) => renameFormOf(disk, call.viewer, tried),
-        ({ name }) => service.change(disk.uuid, { name }, call.viewer.actor),
-      );
+      return submitForm(call, RenameForm, {
+        again: (tried) => renameFormOf(disk, call.viewer, tried),
+        async act({ name }) {
+          await service.change(disk.uuid, { name }, call.viewer.actor);
+          return actedOn(call, hrefOf(disk.uuid));
+        },
+      });
     },
   });
   web.page({
@@ -338,7 +227,7 @@ function changing(needs: DiskPageNeeds): void {
     async handle(call) {
       const uuid = call.params.uuid ?? "";
       await service.change(uuid, { guestUuid: null }, call.viewer.actor);
-      return call.partial ? nothing : { redirect: hrefOf(uuid) };
+      return actedOn(call, hrefOf(uuid));
     },
   });
   web.page({
@@ -347,7 +236,7 @@ function changing(needs: DiskPageNeeds): void {
     role: "operator",
     async handle(call) {
       await service.remove(call.params.uuid ?? "", call.viewer.actor);
-      return call.partial ? nothing : { redirect: "/disks" };
+      return actedOn(call, "/disks");
     },
   });
 }

@@ -261,6 +261,11 @@ describe("guests", () => {
     const db = await guest("db");
     world.machine().crash(db.uuid);
     await world.clock.advance(20);
+    const inGroup = async (group: "running" | "off" | "trouble") =>
+      (await world.guestService.list({ ...list, group })).items.map((each) => each.state);
+    expect(new Set(await inGroup("running"))).toEqual(new Set(["running"]));
+    expect(await inGroup("trouble")).toEqual(["crashed"]);
+    expect(await inGroup("off")).toEqual([]);
     expect(
       (await world.guestService.list({ ...list, state: "crashed" })).items.map((each) => each.name),
     ).toEqual(["db"]);

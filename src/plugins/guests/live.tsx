@@ -1,17 +1,9 @@
 /** What of the guests' pages changes by itself: rows and counts of the list, and the parts of a guest's page. */
 import { AppError, type LiveEvent, type Viewer } from "jimv";
 import { html, prepend, remove, replace, TableRow } from "jimv/ui";
-import {
-  GuestDisks,
-  GuestFacts,
-  GuestGone,
-  GuestHappened,
-  GuestHead,
-  GuestNow,
-  type GuestTab,
-  guestScene,
-  guestTabs,
-} from "./pages-guest.tsx";
+import { GuestGone, type GuestTab, guestScene, guestTabs } from "./pages-guest.tsx";
+import { GuestDisks, GuestFacts, GuestHappened } from "./pages-guest-facts.tsx";
+import { GuestHead, GuestNow } from "./pages-guest-head.tsx";
 import { countPayloads, newerPayload, shownBy } from "./pages-list.tsx";
 import { guestTable, type PageNeeds, rowId } from "./pages-parts.tsx";
 

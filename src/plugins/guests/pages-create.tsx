@@ -1,26 +1,12 @@
 /** The form in which guests are asked for. Its rail says what will be made before anything is. */
-import {
-  type AppError,
-  constraintsOf,
-  type FieldError,
-  fieldText,
-  type PostedForm,
-  sentenceOf,
-  type Viewer,
-} from "jimv";
+import { type AppError, constraintsOf, fieldText, sentenceOf, type TriedForm, type Viewer } from "jimv";
 import {
   Button,
-  bytes,
-  type Card,
   Checkbox,
-  type Chip,
   Chips,
-  DefinitionList,
   FieldRow,
   Form,
   FormSection,
-  html,
-  mebibytes,
   Notice,
   NumberInput,
   PageHead,
@@ -28,68 +14,20 @@ import {
   Password,
   RadioCards,
   Row,
-  replace,
   say,
   Textarea,
   TextInput,
-  Tile,
   WithRail,
 } from "jimv/ui";
-import type { NodeView } from "../nodes/index.ts";
-import type { Template } from "../templates/index.ts";
 import { GuestForm } from "./form.ts";
-import { namesOf } from "./naming.ts";
-import { bytesPerGiB, type PageNeeds, tileText } from "./pages-parts.tsx";
+import { chipsFor, firstSize, nodeCard, type Offer, sizeKey, templateCard } from "./pages-create-offer.tsx";
+import { CreateButton, CreateSummary, firstOf, listOf, quantityOf } from "./pages-create-summary.tsx";
 import { passwordLength } from "./requests.ts";
-import { countedIn, wordsOf } from "./words-pages.ts";
+import { wordsOf } from "./words-pages.ts";
 
-/** vCPUs and GiB, from the smallest up; those that no node can take are left out. */
-const sizes: readonly (readonly [vcpus: number, gib: number])[] = [
-  [1, 0.5],
-  [1, 1],
-  [1, 2],
-  [2, 2],
-  [2, 4],
-  [4, 4],
-  [4, 8],
-  [8, 8],
-  [8, 16],
-  [4, 32],
-  [8, 32],
-  [16, 16],
-  [16, 32],
-  [8, 64],
-  [16, 64],
-  [32, 64],
-];
-const firstSize = { vcpus: 1, memoryMiB: 1024 };
-const namesShown = 5;
 const formId = "guest-form";
 
-/** What there is to choose from. */
-export interface Offer {
-  templates: readonly Template[];
-  nodes: readonly NodeView[];
-}
-
-export async function offerOf(needs: PageNeeds): Promise<Offer> {
-  const [{ items }, nodes] = await Promise.all([needs.templates.list({}), needs.nodes.list()]);
-  return { templates: items, nodes };
-}
-
-/** A post that was refused: what was typed, and why. Passwords are never written into a page again. */
-export interface CreateTry {
-  posted: PostedForm;
-  errors: readonly FieldError[];
-  problem: AppError | null;
-}
-
 type FieldName = keyof typeof GuestForm.properties;
-
-const firstOf = (value: string | readonly string[] | undefined): string | undefined =>
-  typeof value === "string" ? value : value?.[0];
-const listOf = (value: string | readonly string[] | undefined): readonly string[] =>
-  value === undefined ? [] : typeof value === "string" ? [value] : value;
 
 export function createPage(offer: Offer, viewer: Viewer, templateId: string | null) {
   const t = wordsOf(viewer.language);
@@ -101,11 +39,11 @@ export function createPage(offer: Offer, viewer: Viewer, templateId: string | nu
   );
 }
 
-/** The whole form; with `tried`, the answer to a refused post. */
+/** The whole form; with `tried`, the answer to a refused post. Passwords are never written into a page again. */
 export function CreateForm(p: {
   offer: Offer;
   viewer: Viewer;
-  tried: CreateTry | null;
+  tried: TriedForm | null;
   templateId?: string | null;
   /** The browser has lost what was typed as a password: it got a whole new page. */
   passwordLost?: boolean;
@@ -223,7 +161,6 @@ export function CreateForm(p: {
               ))}
             </div>
             <Row>
-              {" "}
               <Button
                 kind="link"
                 icon="plus"
@@ -340,53 +277,6 @@ function Refusal({ problem, viewer }: { problem: AppError; viewer: Viewer }) {
   );
 }
 
-function templateCard(template: Template, viewer: Viewer): Card {
-  const lang = viewer.language;
-  const t = wordsOf(lang);
-  return {
-    value: template.id,
-    title: template.name,
-    text: t("guests.page.templateOn", {
-      size: bytes(lang, template.virtualSizeBytes ?? 0),
-      node: template.nodeName,
-    }),
-    tile: <Tile text={tileText(template.icon, template.name)} />,
-    ...(template.state === "ready" ? {} : { disabledBecause: t("guests.page.templateNot") }),
-  };
-}
-
-function nodeCard(node: NodeView, viewer: Viewer): Card {
-  const lang = viewer.language;
-  const t = wordsOf(lang);
-  const { facts, storage } = node;
-  if (!node.configured || node.state !== "live" || !facts || !storage)
-    return { value: node.name, title: node.name, disabledBecause: t("guests.page.nodeNotReady") };
-  return {
-    value: node.name,
-    title: node.name,
-    text: t("guests.page.nodeText", {
-      cpus: facts.cpus,
-      free: mebibytes(lang, facts.freeMemoryMiB),
-      memory: mebibytes(lang, facts.memoryMiB),
-      disk: bytes(lang, storage.availableBytes),
-    }),
-  };
-}
-
-const sizeKey = (vcpus: number, memoryMiB: number): string => `${vcpus}-${memoryMiB}`;
-
-function chipsFor({ nodes }: Offer): Chip[] {
-  const cpus = Math.max(1, ...nodes.map((node) => node.facts?.cpus ?? 0));
-  const memory = Math.max(1024, ...nodes.map((node) => node.facts?.memoryMiB ?? 0));
-  return sizes
-    .filter(([vcpus, gib]) => vcpus <= cpus && gib * 1024 <= memory)
-    .map(([vcpus, gib]) => ({
-      value: sizeKey(vcpus, gib * 1024),
-      label: gib < 1 ? `${vcpus}C · ${gib * 1024}M` : `${vcpus}C · ${gib}G`,
-      fills: { vcpus, memoryMiB: gib * 1024 },
-    }));
-}
-
 /** One more size to fill in; the page asks for as many as are wanted. */
 export function DataDisk(p: {
   viewer: Viewer;
@@ -410,89 +300,4 @@ export function DataDisk(p: {
       error={p.error}
     />
   );
-}
-
-const wholeNumber = (value: string | undefined, least: number, most: number): number | null => {
-  const number = Number(value);
-  return value !== undefined && Number.isInteger(number) && number >= least && number <= most ? number : null;
-};
-
-const quantityOf = (posted: PostedForm | null): number => wholeNumber(firstOf(posted?.quantity), 1, 100) ?? 1;
-
-function CreateButton({ viewer, quantity }: { viewer: Viewer; quantity: number }) {
-  return (
-    <Button kind="primary" type="submit" id="create-button" keys="Ctrl ⏎">
-      {countedIn(viewer.language, "guests.page.createN", quantity)}
-    </Button>
-  );
-}
-
-/** What would be made of the form as it stands; half-filled forms give half a summary. */
-export function CreateSummary({
-  offer,
-  viewer,
-  posted,
-}: {
-  offer: Offer;
-  viewer: Viewer;
-  posted: PostedForm;
-}) {
-  const lang = viewer.language;
-  const t = wordsOf(lang);
-  const quantity = quantityOf(posted);
-  const vcpus = wholeNumber(firstOf(posted.vcpus), 1, 512) ?? firstSize.vcpus;
-  const memoryMiB = wholeNumber(firstOf(posted.memoryMiB), 1, 2 ** 31) ?? firstSize.memoryMiB;
-  const template = offer.templates.find((one) => one.id === firstOf(posted.templateId));
-  const diskGiB = wholeNumber(firstOf(posted.diskSizeGiB), 1, 65536) ?? template?.defaultSizeGiB ?? 0;
-  const dataGiB = listOf(posted.dataDiskGiB).reduce(
-    (sum, size) => sum + (wholeNumber(size, 1, 65536) ?? 0),
-    0,
-  );
-  const name = (firstOf(posted.name) ?? "").slice(0, 63);
-  const nodeName = firstOf(posted.nodeName) || template?.nodeName || "";
-  const node = offer.nodes.find((one) => one.name === nodeName);
-  const names = name === "" ? [] : namesOf(name, quantity);
-  const size = (times: number): string =>
-    t("guests.page.sizeLong", {
-      vcpus: vcpus * times,
-      memory: mebibytes(lang, memoryMiB * times),
-      disk: bytes(lang, (diskGiB + dataGiB) * times * bytesPerGiB),
-    });
-  return (
-    <Panel id="create-summary" title={countedIn(lang, "guests.page.willCreate", quantity)}>
-      <ul class="names">
-        {names.length === 0 ? <li class="dim">{t("guests.page.nameless")}</li> : null}
-        {names.slice(0, namesShown).map((each) => (
-          <li>
-            <b>{each}</b> <span class="dim">{nodeName}</span>
-          </li>
-        ))}
-        {names.length > namesShown ? (
-          <li class="dim">{t("guests.page.andMore", { n: names.length - namesShown })}</li>
-        ) : null}
-      </ul>
-      <DefinitionList
-        lang={lang}
-        items={[
-          { label: say(lang, "label.template"), value: template?.name ?? "–" },
-          { label: t("guests.page.each"), value: size(1) },
-          ...(quantity > 1 ? [{ label: t("guests.page.together"), value: size(quantity) }] : []),
-          ...(template
-            ? [{ label: t("guests.page.firstSetUp"), value: t(`guests.page.init.${template.init}`) }]
-            : []),
-          ...(node?.facts
-            ? [{ label: t("guests.page.fits"), value: mebibytes(lang, node.facts.freeMemoryMiB) }]
-            : []),
-        ]}
-      />
-    </Panel>
-  );
-}
-
-/** What the preview answers: the summary and the button's words. */
-export async function previewOf(offer: Offer, posted: PostedForm, viewer: Viewer): Promise<string> {
-  return [
-    replace("create-summary", await html(<CreateSummary offer={offer} viewer={viewer} posted={posted} />)),
-    replace("create-button", await html(<CreateButton viewer={viewer} quantity={quantityOf(posted)} />)),
-  ].join("");
 }

@@ -1,5 +1,5 @@
 /** Questions before something is lost: deleting, forcing off, forcing to reboot. And the dialog of changes. */
-import { AppError, constraintsOf, type FieldError, fieldText, sentenceOf, type Viewer } from "jimv";
+import { AppError, constraintsOf, fieldText, sentenceOf, type TriedForm, type Viewer } from "jimv";
 import {
   Button,
   bytes,
@@ -122,13 +122,6 @@ export async function forceDialog(
   );
 }
 
-/** What the form of changes came back with: values as typed, and what is wrong with them. */
-export interface EditTry {
-  values: Readonly<Record<string, string | readonly string[]>>;
-  errors: readonly FieldError[];
-  problem: AppError | null;
-}
-
 const editForm = "guest-edit";
 
 export function editDialog(guest: GuestDetail, viewer: Viewer) {
@@ -151,11 +144,11 @@ export function editDialog(guest: GuestDetail, viewer: Viewer) {
 }
 
 /** The form inside the dialog: also the answer to a refused post. */
-export function editFormOf(guest: GuestDetail, viewer: Viewer, tried: EditTry | null) {
+export function editFormOf(guest: GuestDetail, viewer: Viewer, tried: TriedForm | null) {
   const lang = viewer.language;
   const t = wordsOf(lang);
   const field = (name: keyof typeof ChangeGuest.properties) => {
-    const typed = tried?.values[name];
+    const typed = tried?.posted[name];
     const wrong = tried?.errors.find((error) => error.path === name);
     return {
       name,

@@ -1,5 +1,5 @@
 /** What the guests' pages share: how a guest looks in a row, and how each action looks as a button. */
-import type { ControllerContext, Viewer } from "jimv";
+import { AppError, type ControllerContext, type Viewer } from "jimv";
 import {
   type ButtonProps,
   bytes,
@@ -234,4 +234,15 @@ export function guestTable(viewer: Viewer): TableSpec<GuestView> {
     quick: (guest) => quickOf(guest, viewer),
     menu: (guest) => menuOf(guest, viewer),
   };
+}
+
+/** The refusal of an action, or null when it went well. Defects go on upwards. */
+export async function refusalOf(act: () => Promise<unknown>): Promise<AppError | null> {
+  try {
+    await act();
+    return null;
+  } catch (error) {
+    if (error instanceof AppError && error.status < 500) return error;
+    throw error;
+  }
 }

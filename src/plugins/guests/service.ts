@@ -3,27 +3,16 @@ import {
   type Actor,
   AppError,
   and,
-  asc,
-  type Column,
-  contains,
-  desc,
   type EventRow,
-  type Expression,
   eq,
   fieldError,
-  inArray,
-  or,
   type PayloadOf,
   type PreparedTask,
-  pageOf,
   type SetOf,
   type Statement,
   StoreExpectationError,
   StoreUniqueError,
-  sortOf,
-  type Task,
   update,
-  windowOf,
 } from "jimv";
 import { disks } from "../disks/index.ts";
 import { checkMemory, checkVcpus, GuestSettings, readyNode, residentMemoryMiB } from "./capacity.ts";
@@ -32,15 +21,14 @@ import { Creation, guestEvent } from "./creation.ts";
 import { prepareInit } from "./init.ts";
 import { checkName, nameKeyOf } from "./naming.ts";
 import type { Ground, GuestNeeds, PlaceableNode } from "./needs.ts";
-import type { ChangeGuest, CreateGuest, DeleteGuest, GuestListQuery, guestSorts } from "./requests.ts";
-import { type ForeignDomain, foreignDomains, type Guest, guestInterfaces, guests } from "./schema.ts";
-import { type Action, allows, type GuestState, killable, whyNot } from "./states.ts";
+import { GuestReading } from "./reading.ts";
+import type { ChangeGuest, CreateGuest, DeleteGuest } from "./requests.ts";
+import { type Guest, guests } from "./schema.ts";
+import { type Action, allows, killable, whyNot } from "./states.ts";
 import {
-  createGuest,
   deleteGuest,
   forceRebootGuest,
   forceStopGuest,
-  initGuest,
   pauseGuest,
   rebootGuest,
   reshapeGuest,
@@ -48,21 +36,12 @@ import {
   shutdownGuest,
   startGuest,
 } from "./tasks.ts";
-import { type GuestDetail, type GuestScreen, type GuestView, guestDetail, guestView } from "./views.ts";
+import type { GuestScreen } from "./views.ts";
 
 type GuestSet = SetOf<typeof guests>;
 
 /** How often a request is looked at anew when the guest changed while it was decided. */
 const decisionTries = 5;
-
-const columns: Record<(typeof guestSorts)[number], Column> = {
-  name: guests.nameKey,
-  state: guests.state,
-  nodeName: guests.nodeName,
-  vcpus: guests.vcpus,
-  memoryMiB: guests.memoryMiB,
-  createdAt: guests.createdAt,
-};
 
 /**
  * The actions that are one task about the guest. `key` is what is exclusive: a shutdown that waits, and forcing
@@ -93,72 +72,12 @@ const plans = {
   { kind: { kind: string }; key(uuid: string): string; set: GuestSet }
 >;
 
-const cancellableKinds = new Set(
-  [createGuest, shutdownGuest, initGuest].filter((kind) => kind.cancellable).map((kind) => kind.kind),
-);
-
-export class Guests implements GuestService {
+export class Guests extends GuestReading implements GuestService {
   private readonly creation: Creation;
 
-  constructor(
-    private readonly ground: Ground,
-    private readonly needs: GuestNeeds,
-  ) {
+  constructor(ground: Ground, needs: GuestNeeds) {
+    super(ground, needs);
     this.creation = new Creation(ground, needs);
-  }
-
-  async list(query: GuestListQuery) {
-    const { store } = this.ground;
-    const { q, state, nodeName, templateId } = query;
-    const text = q?.trim();
-    const parts: (Expression | undefined)[] = [
-      state === undefined ? undefined : eq(guests.state, state),
-      nodeName === undefined ? undefined : eq(guests.nodeName, nodeName),
-      templateId === undefined ? undefined : eq(guests.templateId, templateId),
-      text
-        ? or(contains(guests.name, text), contains(guests.remark, text), eq(guests.uuid, text))
-        : undefined,
-    ];
-    const where = and(...parts);
-    const { field, descending } = sortOf(query.sort, "name");
-    const order = descending ? desc(columns[field]) : asc(columns[field]);
-    const [rows, total] = await Promise.all([
-      store.select(guests, { where, orderBy: [order, asc(guests.nameKey)], ...windowOf(query) }),
-      store.count(guests, where),
-    ]);
-    return pageOf(await this.viewsOf(rows), total, query);
-  }
-
-  async views(uuids: readonly string[]): Promise<GuestView[]> {
-    return this.viewsOf(await this.ground.store.select(guests, { where: inArray(guests.uuid, uuids) }));
-  }
-
-  async get(uuid: string): Promise<GuestDetail> {
-    const guest = await this.row(uuid);
-    const { store } = this.ground;
-    const [[view], hers, interfaces] = await Promise.all([
-      this.viewsOf([guest]),
-      store.select(disks, { where: eq(disks.guestUuid, uuid) }),
-      store.select(guestInterfaces, { where: eq(guestInterfaces.guestUuid, uuid) }),
-    ]);
-    if (!view) throw notFound(uuid);
-    return guestDetail(view, guest, hers, interfaces);
-  }
-
-  counts(): Promise<Map<GuestState, number>> {
-    return this.ground.store.countBy(guests, guests.state);
-  }
-
-  /** Guests by node: how many run, and how many there are. */
-  async countsByNode(): Promise<Map<string, { running: number; total: number }>> {
-    const { store } = this.ground;
-    const [total, running] = await Promise.all([
-      store.countBy(guests, guests.nodeName),
-      store.countBy(guests, guests.nodeName, eq(guests.state, "running")),
-    ]);
-    return new Map(
-      [...total].map(([node, count]) => [node, { running: running.get(node) ?? 0, total: count }]),
-    );
   }
 
   create(request: CreateGuest, actor: Actor) {
@@ -290,13 +209,6 @@ export class Guests implements GuestService {
     });
   }
 
-  foreign(nodeName?: string): Promise<ForeignDomain[]> {
-    return this.ground.store.select(foreignDomains, {
-      where: nodeName === undefined ? "all" : eq(foreignDomains.nodeName, nodeName),
-      orderBy: [asc(foreignDomains.nodeName), asc(foreignDomains.name)],
-    });
-  }
-
   async screen(uuid: string): Promise<GuestScreen> {
     const guest = await this.row(uuid);
     demand(guest, "console");
@@ -304,13 +216,6 @@ export class Guests implements GuestService {
     if (vncPort === null) throw new AppError("conflict", whyNot[guest.state], { name });
     const password = this.ground.vault.unseal(guest.vncPasswordSealed);
     return { uuid, name, nodeName, port: vncPort, listen: vncListen, password };
-  }
-
-  /** @throws AppError notFound */
-  async row(uuid: string): Promise<Guest> {
-    const guest = await this.ground.store.first(guests, { where: eq(guests.uuid, uuid) });
-    if (!guest) throw notFound(uuid);
-    return guest;
   }
 
   /**
@@ -382,32 +287,7 @@ export class Guests implements GuestService {
     if (nameKeyOf(name) === guest.nameKey) return;
     await this.creation.checkNameFree(name, 1);
   }
-
-  private async viewsOf(rows: readonly Guest[]): Promise<GuestView[]> {
-    if (rows.length === 0) return [];
-    const uuids = rows.map((guest) => guest.uuid);
-    const [open, systemDisks, nodes] = await Promise.all([
-      this.ground.tasks.openFor("guest", uuids),
-      this.ground.store.select(disks, {
-        where: and(inArray(disks.guestUuid, uuids), eq(disks.role, "system")),
-      }),
-      this.needs.nodes.list(),
-    ]);
-    const offline = new Set(nodes.filter((node) => node.state === "offline").map((node) => node.name));
-    const tasksOf = Map.groupBy(open, (task: Task) => task.targetKey);
-    const diskOf = new Map(systemDisks.map((disk) => [disk.guestUuid, disk]));
-    return rows.map((guest) =>
-      guestView(guest, {
-        tasks: tasksOf.get(guest.uuid) ?? [],
-        nodeOffline: offline.has(guest.nodeName),
-        systemDisk: diskOf.get(guest.uuid) ?? null,
-        cancellable: (kind) => cancellableKinds.has(kind),
-      }),
-    );
-  }
 }
-
-const notFound = (uuid: string): AppError => new AppError("notFound", "guests.notFound", { uuid });
 
 /** @throws AppError conflict with the reason when the guest's state does not allow the action */
 function demand(guest: Guest, action: Action): void {

@@ -1,16 +1,6 @@
 /** The pages of nodes: the list, one node, and setting one up. */
 import { AppError, type ControllerContext, fieldError, type PageAnswer, parseForm, type Viewer } from "jimv";
-import {
-  append,
-  EmptyState,
-  FilterBar,
-  html,
-  mebibytes,
-  NothingMatches,
-  PageHead,
-  Table,
-  Toast,
-} from "jimv/ui";
+import { EmptyState, List, listAddress, mebibytes, PageHead, toasted } from "jimv/ui";
 import { taskService } from "../tasks/index.ts";
 import { ConfigForm, ConfigureForm, ConfigurePage } from "./configure.tsx";
 import { NodePage } from "./detail.tsx";
@@ -85,8 +75,6 @@ export function startPages(context: ControllerContext, service: NodeService, pag
     path: "/nodes",
     role: "reader",
     async handle({ url, viewer }) {
-      const q = (url.searchParams.get("q") ?? "").slice(0, 200);
-      const onlyTrouble = url.searchParams.get("show") === "trouble";
       const all = await service.list();
       return {
         title: viewer.say("nodes.title"),
@@ -96,8 +84,7 @@ export function startPages(context: ControllerContext, service: NodeService, pag
             viewer={viewer}
             all={all}
             entries={await pages.entries(all)}
-            q={q}
-            onlyTrouble={onlyTrouble}
+            state={nodeList.read(url)}
             now={now}
           />
         ),
@@ -128,17 +115,10 @@ export function startPages(context: ControllerContext, service: NodeService, pag
       const acceptsGuests = form.acceptsGuests === "true";
       const node = await service.change(params.name ?? "", { acceptsGuests });
       if (!partial) return { redirect: nodeHref(node.name) };
-      const text = viewer.say(acceptsGuests ? "nodes.accepts.on" : "nodes.accepts.off", { node: node.name });
-      return {
-        fragment: append(
-          "toasts",
-          await html(
-            <Toast lang={viewer.language} tone="ok">
-              {text}
-            </Toast>,
-          ),
-        ),
-      };
+      const children = viewer.say(acceptsGuests ? "nodes.accepts.on" : "nodes.accepts.off", {
+        node: node.name,
+      });
+      return { fragment: await toasted({ lang: viewer.language, tone: "ok", children }) };
     },
   });
 
@@ -246,54 +226,40 @@ export function NodesHead({ viewer, all }: { viewer: Viewer; all: readonly NodeV
   );
 }
 
+/** What the address asks for: all nodes, or those in trouble. */
+const nodeList = listAddress({ path: "/nodes", shows: ["all", "trouble"] });
+
 function NodeList(p: {
   viewer: Viewer;
   all: readonly NodeView[];
   entries: readonly NodeEntry[];
-  q: string;
-  onlyTrouble: boolean;
+  state: ReturnType<typeof nodeList.read>;
   now: () => number;
 }) {
-  const { viewer, all } = p;
+  const { viewer, all, state } = p;
   const { say, language } = viewer;
   const shown = troubledFirst(all)
-    .filter((node) => node.name.toLowerCase().includes(p.q.toLowerCase()))
-    .filter((node) => !p.onlyTrouble || troubleOf(node) !== null);
+    .filter((node) => node.name.toLowerCase().includes(state.q.toLowerCase()))
+    .filter((node) => state.show === "all" || troubleOf(node) !== null);
   const rows = shown.flatMap((node) => p.entries.filter((entry) => entry.node.name === node.name));
   const troubled = all.filter((node) => troubleOf(node) !== null).length;
   return (
     <>
       <NodesHead viewer={viewer} all={all} />
-      <FilterBar
+      <List
         lang={language}
-        action="/nodes"
-        q={p.q}
-        placeholder={say("nodes.filter")}
-        target="nodes"
-        keep={{ show: p.onlyTrouble ? "trouble" : undefined }}
-        segment={p.onlyTrouble ? "trouble" : "all"}
-        segments={[
-          { key: "all", href: "/nodes", label: say("nodes.segment.all"), count: all.length },
-          {
-            key: "trouble",
-            href: "/nodes?show=trouble",
-            label: say("nodes.segment.trouble"),
-            count: troubled,
-          },
-        ]}
-      />
-      <Table
-        lang={language}
+        address={nodeList}
+        state={state}
         spec={nodeTable(viewer, p.now)}
-        rows={rows}
+        found={{ items: rows }}
         label={say("nodes.title")}
-        empty={
-          all.length > 0 ? (
-            <NothingMatches lang={language} clearHref="/nodes" />
-          ) : (
-            <EmptyState icon="node" title={say("nodes.empty")} text={say("nodes.emptyHint")} />
-          )
-        }
+        placeholder={say("nodes.filter")}
+        segments={[
+          { key: "all", label: say("nodes.segment.all"), count: all.length },
+          { key: "trouble", label: say("nodes.segment.trouble"), count: troubled },
+        ]}
+        hidesSome={all.length > 0}
+        empty={<EmptyState icon="node" title={say("nodes.empty")} text={say("nodes.emptyHint")} />}
       />
       <p class="hint">{say("nodes.footnote")}</p>
     </>

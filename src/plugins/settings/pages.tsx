@@ -10,13 +10,11 @@ import {
   type Viewer,
 } from "jimv";
 import {
-  append,
   Button,
   Checkbox,
   EmptyState,
   Form,
   FormSection,
-  html,
   NumberInput,
   PageHead,
   Panel,
@@ -24,7 +22,7 @@ import {
   Select,
   Stack,
   TextInput,
-  Toast,
+  toasted,
 } from "jimv/ui";
 import { choicesOf, controlOf, type Section, type SettingsService } from "./service.ts";
 
@@ -85,12 +83,8 @@ export function startPages({ web }: ControllerContext, service: SettingsService)
         throw error;
       }
       if (!partial) return { redirect: "/settings" };
-      const toast = (
-        <Toast lang={viewer.language} tone="ok">
-          {viewer.say("settings.saved")}
-        </Toast>
-      );
-      return { fragment: append("toasts", await html(toast)) };
+      const children = viewer.say("settings.saved");
+      return { fragment: await toasted({ lang: viewer.language, tone: "ok", children }) };
     },
   });
 }

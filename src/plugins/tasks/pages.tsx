@@ -9,31 +9,27 @@ import {
   type Viewer,
 } from "jimv";
 import {
-  append,
   Button,
   DefinitionList,
   EmptyState,
-  FilterBar,
-  html,
-  NothingMatches,
+  List,
+  listAddress,
+  listPageSize,
   Notice,
   PageHead,
-  Pager,
   Panel,
   Progress,
   Row,
   remove,
   StateMark,
-  Table,
   Time,
-  Toast,
+  toasted,
   WithRail,
 } from "jimv/ui";
 import type { TaskService } from "./service.ts";
 import { actorText, runningOf, targetHref, taskTable, tookText } from "./table.tsx";
 import { lookState, taskErrorText, taskHref, taskTitle } from "./view.ts";
 
-const pageSize = 50;
 const segments = {
   all: undefined,
   open: [...openTaskStates],
@@ -41,6 +37,9 @@ const segments = {
   leftovers: ["failed"],
 } as const satisfies Record<string, readonly TaskState[] | undefined>;
 type Segment = keyof typeof segments;
+const taskSegments = Object.keys(segments) as [Segment, ...Segment[]];
+/** What the address asks for. */
+const taskList = listAddress({ path: "/tasks", shows: taskSegments });
 
 export function startPages(context: ControllerContext, service: TaskService): void {
   const { web, tasks: desk, clock } = context;
@@ -64,27 +63,23 @@ export function startPages(context: ControllerContext, service: TaskService): vo
     path: "/tasks",
     role: "reader",
     async handle({ url, viewer }) {
-      const query = url.searchParams;
-      const segment = (Object.keys(segments) as Segment[]).find((one) => one === query.get("show")) ?? "all";
-      const q = (query.get("q") ?? "").slice(0, 200);
-      const page = Math.max(1, Math.min(1_000_000, Number.parseInt(query.get("page") ?? "1", 10) || 1));
+      const state = taskList.read(url);
       const found = await service.list({
-        q,
-        states: segments[segment],
-        leftovers: segment === "leftovers" ? true : undefined,
-        limit: pageSize,
-        offset: (page - 1) * pageSize,
+        q: state.q,
+        states: segments[state.show],
+        leftovers: state.show === "leftovers" ? true : undefined,
+        limit: listPageSize,
+        offset: (state.page - 1) * listPageSize,
       });
       service.markRead(found.items.filter((task) => task.endedAt !== null).map((task) => task.id));
-      const isPlain = segment === "all" && q === "" && page === 1;
       return {
         title: viewer.say("tasks.title"),
-        views: [isPlain ? "tasks:top" : "tasks"],
+        views: [taskList.isPlain(state) ? "tasks:top" : "tasks"],
         page: (
           <TaskList
             viewer={viewer}
             found={found}
-            state={{ segment, q, page }}
+            state={state}
             now={() => clock.now()}
             counts={await service.counts()}
           />
@@ -117,12 +112,8 @@ export function startPages(context: ControllerContext, service: TaskService): vo
     async handle({ params, viewer, partial }): Promise<PageAnswer> {
       const task = await desk.cancel(params.id ?? "");
       if (!partial) return { redirect: taskHref(task.id) };
-      const toast = await html(
-        <Toast lang={viewer.language} tone="info">
-          {viewer.say("tasks.cancelled", { title: taskTitle(task, viewer.say) })}
-        </Toast>,
-      );
-      return { fragment: append("toasts", toast) };
+      const children = viewer.say("tasks.cancelled", { title: taskTitle(task, viewer.say) });
+      return { fragment: await toasted({ lang: viewer.language, tone: "info", children }) };
     },
   });
 
@@ -138,69 +129,28 @@ export function startPages(context: ControllerContext, service: TaskService): vo
   });
 }
 
-interface ListState {
-  segment: Segment;
-  q: string;
-  page: number;
-}
-
 function TaskList(p: {
   viewer: Viewer;
   found: { items: Task[]; total: number };
-  state: ListState;
+  state: ReturnType<typeof taskList.read>;
   now: () => number;
   counts: ReadonlyMap<TaskState, number>;
 }) {
   const { viewer, found, state } = p;
   const { say, language } = viewer;
-  const address = (change: Partial<ListState>): string => {
-    const next = { ...state, page: 1, ...change };
-    const query = new URLSearchParams();
-    if (next.segment !== "all") query.set("show", next.segment);
-    if (next.q !== "") query.set("q", next.q);
-    if (next.page > 1) query.set("page", String(next.page));
-    const text = query.toString();
-    return text === "" ? "/tasks" : `/tasks?${text}`;
-  };
-  const isFiltered = state.segment !== "all" || state.q !== "";
   return (
     <>
       <PageHead title={say("tasks.title")} sub={say("tasks.sub")} />
-      <FilterBar
+      <List
         lang={language}
-        action="/tasks"
-        q={state.q}
-        placeholder={say("tasks.filter")}
-        target="tasks"
-        keep={{ show: state.segment === "all" ? undefined : state.segment }}
-        segment={state.segment}
-        segments={(Object.keys(segments) as Segment[]).map((segment) => ({
-          key: segment,
-          href: address({ segment }),
-          label: say(`tasks.segment.${segment}`),
-        }))}
-      />
-      <Table
-        lang={language}
+        address={taskList}
+        state={state}
         spec={taskTable(viewer, "tasks", p.now)}
-        rows={found.items}
+        found={found}
         label={say("tasks.title")}
-        empty={
-          isFiltered ? (
-            <NothingMatches lang={language} clearHref="/tasks" />
-          ) : (
-            <EmptyState icon="task" title={say("tasks.empty")} text={say("tasks.emptyHint")} />
-          )
-        }
-        pager={
-          <Pager
-            lang={language}
-            page={state.page}
-            pageSize={pageSize}
-            total={found.total}
-            href={(page) => address({ page })}
-          />
-        }
+        placeholder={say("tasks.filter")}
+        segments={taskSegments.map((key) => ({ key, label: say(`tasks.segment.${key}`) }))}
+        empty={<EmptyState icon="task" title={say("tasks.empty")} text={say("tasks.emptyHint")} />}
       />
     </>
   );

@@ -1,34 +1,22 @@
 /** The pages of templates: list, one template, registering, changing, deleting. */
 import {
-  AppError,
   type ControllerContext,
   type FieldError,
+  type Html,
   type PageAnswer,
   type PageCall,
-  parseForm,
   sortOf,
+  submitForm,
+  type TriedForm,
   type Viewer,
 } from "jimv";
-import {
-  append,
-  Button,
-  EmptyState,
-  FilterBar,
-  html,
-  NothingMatches,
-  PageHead,
-  Pager,
-  Table,
-  Toast,
-} from "jimv/ui";
+import { Button, EmptyState, List, listAddress, listPageSize, PageHead, toasted } from "jimv/ui";
 import type { NodeService } from "../nodes/index.ts";
 import { DeleteDialog, TemplatePage } from "./detail.tsx";
 import { ChangeForm, RegisterForm, TemplateForm } from "./form.tsx";
 import { type Template, type TemplateState, templateStates } from "./schema.ts";
 import { type TemplateService, templateSort } from "./service.ts";
 import { templateHref, templateTable } from "./table.tsx";
-
-const pageSize = 50;
 
 export function startPages(context: ControllerContext, service: TemplateService, nodes: NodeService): void {
   const { web } = context;
@@ -64,19 +52,13 @@ export function startPages(context: ControllerContext, service: TemplateService,
     path: "/templates",
     role: "reader",
     async handle({ url, viewer }) {
-      const query = url.searchParams;
-      const state: ListState = {
-        q: (query.get("q") ?? "").slice(0, 200),
-        show: templateStates.find((one) => one === query.get("show")) ?? null,
-        sort: sorts.find((one) => one === query.get("sort")) ?? "name",
-        page: Math.max(1, Math.min(1_000_000, Number.parseInt(query.get("page") ?? "1", 10) || 1)),
-      };
+      const state = templateList.read(url);
       const found = await service.list({
         q: state.q,
-        state: state.show ?? undefined,
+        state: state.show === "all" ? undefined : state.show,
         sort: sortOf(state.sort, "name"),
-        limit: pageSize,
-        offset: (state.page - 1) * pageSize,
+        limit: listPageSize,
+        offset: (state.page - 1) * listPageSize,
       });
       return {
         title: viewer.say("templates.title"),
@@ -90,26 +72,21 @@ export function startPages(context: ControllerContext, service: TemplateService,
     method: "GET",
     path: "/templates/new",
     role: "administrator",
-    handle: ({ viewer }) => formPage(viewer, {}, [], null),
+    handle: async ({ viewer }) => pageAround(viewer, null, await formOf(viewer, {}, [], null)),
   });
 
   web.page({
     method: "POST",
     path: "/templates/new",
     role: "administrator",
-    async handle(call): Promise<PageAnswer> {
-      const { form, viewer } = call;
-      const parsed = parseForm(RegisterForm, form);
-      if (!parsed.ok) return refusedForm(call, parsed.errors, null);
-      try {
-        const { template } = await service.register(parsed.value, viewer.actor);
-        return { redirect: templateHref(template.id) };
-      } catch (error) {
-        if (error instanceof AppError && error.fields.length > 0)
-          return refusedForm(call, error.fields, null);
-        throw error;
-      }
-    },
+    handle: (call) =>
+      submitForm(call, RegisterForm, {
+        ...redrawn(call, null),
+        async act(value) {
+          const { template } = await service.register(value, call.viewer.actor);
+          return { redirect: templateHref(template.id) };
+        },
+      }),
   });
 
   web.page({
@@ -135,12 +112,8 @@ export function startPages(context: ControllerContext, service: TemplateService,
     async handle(call) {
       const template = await service.need(idOf(call));
       const { name, osFamily, isWindows, defaultSizeGiB, icon, init, userName } = template;
-      return formPage(
-        call.viewer,
-        { name, osFamily, isWindows, defaultSizeGiB, icon, init, userName },
-        [],
-        template,
-      );
+      const values = { name, osFamily, isWindows, defaultSizeGiB, icon, init, userName };
+      return pageAround(call.viewer, template, await formOf(call.viewer, values, [], template));
     },
   });
 
@@ -150,17 +123,13 @@ export function startPages(context: ControllerContext, service: TemplateService,
     role: "administrator",
     async handle(call): Promise<PageAnswer> {
       const template = await service.need(idOf(call));
-      const parsed = parseForm(ChangeForm, call.form);
-      if (!parsed.ok) return refusedForm(call, parsed.errors, template);
-      const { id: _, ...change } = parsed.value;
-      try {
-        await service.change(template.id, change);
-        return { redirect: templateHref(template.id) };
-      } catch (error) {
-        if (error instanceof AppError && error.fields.length > 0)
-          return refusedForm(call, error.fields, template);
-        throw error;
-      }
+      return submitForm(call, ChangeForm, {
+        ...redrawn(call, template),
+        async act({ id: _, ...change }) {
+          await service.change(template.id, change);
+          return { redirect: templateHref(template.id) };
+        },
+      });
     },
   });
 
@@ -194,17 +163,8 @@ export function startPages(context: ControllerContext, service: TemplateService,
       await service.remove(id);
       const isHere = new URL(call.request.headers.get("hx-current-url") ?? "http://localhost/").pathname;
       if (!call.partial || isHere === templateHref(id)) return { redirect: "/templates" };
-      const text = viewer.say("templates.deleted", { name, path });
-      return {
-        fragment: append(
-          "toasts",
-          await html(
-            <Toast lang={viewer.language} tone="ok">
-              {text}
-            </Toast>,
-          ),
-        ),
-      };
+      const children = viewer.say("templates.deleted", { name, path });
+      return { fragment: await toasted({ lang: viewer.language, tone: "ok", children }) };
     },
   });
 
@@ -229,77 +189,70 @@ export function startPages(context: ControllerContext, service: TemplateService,
 
   type Values = Readonly<Record<string, string | number | boolean | undefined>>;
 
-  async function formPage(
+  async function formOf(
     viewer: Viewer,
     values: Values,
     errors: readonly FieldError[],
     template: Template | null,
-  ): Promise<PageAnswer> {
+  ) {
+    const nodeNames = (await nodes.list()).map((node) => node.name);
+    const inside = { viewer, values, errors, nodeNames, id: template?.id ?? null };
+    return <TemplateForm {...inside} />;
+  }
+
+  function pageAround(viewer: Viewer, template: Template | null, form: Html) {
     const { say } = viewer;
     const title = template
       ? say("templates.edit.title", { name: template.name })
       : say("templates.new.title");
-    const nodeNames = (await nodes.list()).map((node) => node.name);
-    const inside = { viewer, values, errors, nodeNames, id: template?.id ?? null };
     return {
       title,
       crumbs: crumbs(viewer),
-      status: errors.length > 0 ? 422 : 200,
       page: (
         <>
           <PageHead title={title} sub={say(template ? "templates.edit.sub" : "templates.new.sub")} />
-          <TemplateForm {...inside} />
+          {form}
         </>
       ),
     };
   }
 
-  async function refusedForm(
-    call: PageCall,
-    errors: readonly FieldError[],
-    template: Template | null,
-  ): Promise<PageAnswer> {
-    const values: Values = Object.fromEntries(
-      Object.entries(call.form).map(([name, value]) => [
-        name,
-        typeof value === "string" ? value : value.at(-1),
-      ]),
-    );
-    if (!call.partial) return formPage(call.viewer, values, errors, template);
-    const nodeNames = (await nodes.list()).map((node) => node.name);
-    const inside = { viewer: call.viewer, values, errors, nodeNames, id: template?.id ?? null };
-    return { fragment: <TemplateForm {...inside} />, status: 422 };
+  /** How a refused form comes back: alone, or as its page for a browser without script. */
+  function redrawn(call: PageCall, template: Template | null) {
+    const { viewer } = call;
+    return {
+      async again({ posted, errors, problem }: TriedForm) {
+        if (problem) throw problem;
+        const values: Values = Object.fromEntries(
+          Object.entries(posted).map(([name, value]) => [
+            name,
+            typeof value === "string" ? value : value.at(-1),
+          ]),
+        );
+        return formOf(viewer, values, errors, template);
+      },
+      page: (form: Html) => pageAround(viewer, template, form),
+    };
   }
 }
 
-const sorts = templateSort.flatMap((field) => [field, `-${field}` as const]);
-
-interface ListState {
-  q: string;
-  show: TemplateState | null;
-  sort: (typeof sorts)[number];
-  page: number;
-}
+/** What the address asks for: templates in one state, or all. */
+const templateList = listAddress({
+  path: "/templates",
+  shows: ["all", ...templateStates],
+  sorts: templateSort,
+  sort: "name",
+});
 
 function TemplateList(p: {
   viewer: Viewer;
   found: { items: Template[]; total: number };
   counts: ReadonlyMap<TemplateState, number>;
-  state: ListState;
+  state: ReturnType<typeof templateList.read>;
 }) {
   const { viewer, found, counts, state } = p;
   const { say, language } = viewer;
   const all = [...counts.values()].reduce((sum, n) => sum + n, 0);
-  const address = (change: Partial<ListState>): string => {
-    const next = { ...state, page: 1, ...change };
-    const query = new URLSearchParams();
-    if (next.show) query.set("show", next.show);
-    if (next.q !== "") query.set("q", next.q);
-    if (next.sort !== "name") query.set("sort", next.sort);
-    if (next.page > 1) query.set("page", String(next.page));
-    const text = query.toString();
-    return text === "" ? "/templates" : `/templates?${text}`;
-  };
   const register =
     viewer.role === "administrator" ? (
       <Button kind="primary" icon="plus" href="/templates/new" extra={{ "data-create": "" }}>
@@ -313,54 +266,29 @@ function TemplateList(p: {
         sub={say("templates.sub", { ready: counts.get("ready") ?? 0, all })}
         actions={all > 0 ? register : undefined}
       />
-      <FilterBar
+      <List
         lang={language}
-        action="/templates"
-        q={state.q}
+        address={templateList}
+        state={state}
+        spec={templateTable(viewer)}
+        found={found}
+        label={say("templates.title")}
         placeholder={say("templates.filter")}
-        target="templates"
-        keep={{ show: state.show ?? undefined, sort: state.sort === "name" ? undefined : state.sort }}
-        segment={state.show ?? "all"}
         segments={[
-          { key: "all", href: address({ show: null }), label: say("templates.segment.all"), count: all },
-          ...templateStates.map((one) => ({
-            key: one,
-            href: address({ show: one }),
-            label: say(`state.template.${one}`),
-            count: counts.get(one) ?? 0,
+          { key: "all", label: say("templates.segment.all"), count: all },
+          ...templateStates.map((key) => ({
+            key,
+            label: say(`state.template.${key}`),
+            count: counts.get(key) ?? 0,
           })),
         ]}
-      />
-      <Table
-        lang={language}
-        spec={templateTable(viewer)}
-        rows={found.items}
-        label={say("templates.title")}
-        sorting={{
-          key: state.sort.replace("-", ""),
-          descending: state.sort.startsWith("-"),
-          href: (key, descending) =>
-            address({ sort: sorts.find((one) => one === `${descending ? "-" : ""}${key}`) ?? "name" }),
-        }}
+        hidesSome={all > 0}
         empty={
-          all > 0 ? (
-            <NothingMatches lang={language} clearHref="/templates" />
-          ) : (
-            <EmptyState
-              icon="template"
-              title={say("templates.empty")}
-              text={say("templates.emptyHint")}
-              action={register}
-            />
-          )
-        }
-        pager={
-          <Pager
-            lang={language}
-            page={state.page}
-            pageSize={pageSize}
-            total={found.total}
-            href={(page) => address({ page })}
+          <EmptyState
+            icon="template"
+            title={say("templates.empty")}
+            text={say("templates.emptyHint")}
+            action={register}
           />
         }
       />

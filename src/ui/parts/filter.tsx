@@ -21,6 +21,8 @@ export interface FilterBarProps {
   keep?: Record<string, string | undefined>;
   segments?: readonly (Tab & { key: string })[];
   segment?: string;
+  /** Names the segments for screen readers, where they are not states. */
+  segmentsLabel?: string;
   /** Segments of the page's own, which a live view replaces. */
   beside?: Child;
   /** At the right end. */
@@ -63,7 +65,11 @@ export function FilterBar(p: FilterBarProps) {
         </form>
       </search>
       {p.segments ? (
-        <Segments items={p.segments} current={p.segment ?? ""} label={say(p.lang, "filter.segments")} />
+        <Segments
+          items={p.segments}
+          current={p.segment ?? ""}
+          label={p.segmentsLabel ?? say(p.lang, "filter.segments")}
+        />
       ) : null}
       {p.beside}
       {p.children ? <div class="aside">{p.children}</div> : null}

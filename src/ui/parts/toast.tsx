@@ -1,5 +1,6 @@
 /** Short messages at the lower right. Failures are announced at once, the rest politely. */
 import type { IconName } from "../icons.ts";
+import { append, html } from "../live.ts";
 import { say } from "../words.ts";
 import { Button, IconButton } from "./button.tsx";
 import { Icon } from "./icon.tsx";
@@ -51,4 +52,9 @@ export function ToastRegion({ lang }: { lang: Language }) {
       hx-morph-skip-children
     />
   );
+}
+
+/** A toast as a message of the live stream, or as the answer to a post. */
+export async function toasted(p: ToastProps): Promise<string> {
+  return append("toasts", await html(<Toast {...p} />));
 }

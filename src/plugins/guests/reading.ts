@@ -1,0 +1,141 @@
+/** Reading guests: the list, views of rows, one guest with all that belongs to it. Changes nothing. */
+import {
+  AppError,
+  and,
+  asc,
+  type Column,
+  contains,
+  desc,
+  type Expression,
+  eq,
+  inArray,
+  or,
+  pageOf,
+  sortOf,
+  type Task,
+  windowOf,
+} from "jimv";
+import { disks } from "../disks/index.ts";
+import type { Ground, GuestNeeds } from "./needs.ts";
+import type { GuestListQuery, guestSorts } from "./requests.ts";
+import { type ForeignDomain, foreignDomains, type Guest, guestInterfaces, guests } from "./schema.ts";
+import { type GuestState, guestGroups } from "./states.ts";
+import { createGuest, initGuest, shutdownGuest } from "./tasks.ts";
+import { type GuestDetail, type GuestView, guestDetail, guestView } from "./views.ts";
+
+const columns: Record<(typeof guestSorts)[number], Column> = {
+  name: guests.nameKey,
+  state: guests.state,
+  nodeName: guests.nodeName,
+  vcpus: guests.vcpus,
+  memoryMiB: guests.memoryMiB,
+  createdAt: guests.createdAt,
+};
+
+const cancellableKinds = new Set(
+  [createGuest, shutdownGuest, initGuest].filter((kind) => kind.cancellable).map((kind) => kind.kind),
+);
+
+/** What a list's query means to the store; undefined for all guests. */
+function whereOf(query: Pick<GuestListQuery, "q" | "state" | "group" | "nodeName" | "templateId">) {
+  const { q, state, group, nodeName, templateId } = query;
+  const text = q?.trim();
+  const parts: (Expression | undefined)[] = [
+    state === undefined ? undefined : eq(guests.state, state),
+    group === undefined ? undefined : inArray(guests.state, guestGroups[group]),
+    nodeName === undefined ? undefined : eq(guests.nodeName, nodeName),
+    templateId === undefined ? undefined : eq(guests.templateId, templateId),
+    text ? or(contains(guests.name, text), contains(guests.remark, text), eq(guests.uuid, text)) : undefined,
+  ];
+  return and(...parts);
+}
+
+export class GuestReading {
+  constructor(
+    protected readonly ground: Ground,
+    protected readonly needs: GuestNeeds,
+  ) {}
+
+  async list(query: GuestListQuery) {
+    const { store } = this.ground;
+    const where = whereOf(query);
+    const { field, descending } = sortOf(query.sort, "name");
+    const order = descending ? desc(columns[field]) : asc(columns[field]);
+    const [rows, total] = await Promise.all([
+      store.select(guests, { where, orderBy: [order, asc(guests.nameKey)], ...windowOf(query) }),
+      store.count(guests, where),
+    ]);
+    return pageOf(await this.viewsOf(rows), total, query);
+  }
+
+  async views(uuids: readonly string[]): Promise<GuestView[]> {
+    return this.viewsOf(await this.ground.store.select(guests, { where: inArray(guests.uuid, uuids) }));
+  }
+
+  async get(uuid: string): Promise<GuestDetail> {
+    const guest = await this.row(uuid);
+    const { store } = this.ground;
+    const [[view], hers, interfaces] = await Promise.all([
+      this.viewsOf([guest]),
+      store.select(disks, { where: eq(disks.guestUuid, uuid) }),
+      store.select(guestInterfaces, { where: eq(guestInterfaces.guestUuid, uuid) }),
+    ]);
+    if (!view) throw notFound(uuid);
+    return guestDetail(view, guest, hers, interfaces);
+  }
+
+  counts(): Promise<Map<GuestState, number>> {
+    return this.ground.store.countBy(guests, guests.state);
+  }
+
+  /** Guests by node: how many run, and how many there are. */
+  async countsByNode(): Promise<Map<string, { running: number; total: number }>> {
+    const { store } = this.ground;
+    const [total, running] = await Promise.all([
+      store.countBy(guests, guests.nodeName),
+      store.countBy(guests, guests.nodeName, eq(guests.state, "running")),
+    ]);
+    return new Map(
+      [...total].map(([node, count]) => [node, { running: running.get(node) ?? 0, total: count }]),
+    );
+  }
+
+  foreign(nodeName?: string): Promise<ForeignDomain[]> {
+    return this.ground.store.select(foreignDomains, {
+      where: nodeName === undefined ? "all" : eq(foreignDomains.nodeName, nodeName),
+      orderBy: [asc(foreignDomains.nodeName), asc(foreignDomains.name)],
+    });
+  }
+
+  /** @throws AppError notFound */
+  async row(uuid: string): Promise<Guest> {
+    const guest = await this.ground.store.first(guests, { where: eq(guests.uuid, uuid) });
+    if (!guest) throw notFound(uuid);
+    return guest;
+  }
+
+  private async viewsOf(rows: readonly Guest[]): Promise<GuestView[]> {
+    if (rows.length === 0) return [];
+    const uuids = rows.map((guest) => guest.uuid);
+    const [open, systemDisks, nodes] = await Promise.all([
+      this.ground.tasks.openFor("guest", uuids),
+      this.ground.store.select(disks, {
+        where: and(inArray(disks.guestUuid, uuids), eq(disks.role, "system")),
+      }),
+      this.needs.nodes.list(),
+    ]);
+    const offline = new Set(nodes.filter((node) => node.state === "offline").map((node) => node.name));
+    const tasksOf = Map.groupBy(open, (task: Task) => task.targetKey);
+    const diskOf = new Map(systemDisks.map((disk) => [disk.guestUuid, disk]));
+    return rows.map((guest) =>
+      guestView(guest, {
+        tasks: tasksOf.get(guest.uuid) ?? [],
+        nodeOffline: offline.has(guest.nodeName),
+        systemDisk: diskOf.get(guest.uuid) ?? null,
+        cancellable: (kind) => cancellableKinds.has(kind),
+      }),
+    );
+  }
+}
+
+const notFound = (uuid: string): AppError => new AppError("notFound", "guests.notFound", { uuid });
