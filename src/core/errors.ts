@@ -30,18 +30,27 @@ export interface FieldError {
   args?: WordArgs;
 }
 
+/** Why one of several things refused, where none could be taken: `of` names it (a node). */
+export interface Reason {
+  of: string;
+  word: string;
+  args?: WordArgs;
+}
+
 export class AppError extends Error {
   override readonly name = "AppError";
   readonly fields: readonly FieldError[];
+  readonly reasons: readonly Reason[];
   constructor(
     readonly kind: ErrorKind,
     /** A word key; its text says what to do. */
     readonly word: string,
     readonly args: WordArgs = {},
-    options: { fields?: readonly FieldError[]; cause?: unknown } = {},
+    options: { fields?: readonly FieldError[]; reasons?: readonly Reason[]; cause?: unknown } = {},
   ) {
     super(`${kind}: ${word} ${JSON.stringify(args)}`, { cause: options.cause });
     this.fields = options.fields ?? [];
+    this.reasons = options.reasons ?? [];
   }
   get status(): number {
     return errorKinds[this.kind];

@@ -273,6 +273,9 @@ export function rowsContract(name: string, open: () => Promise<Store>): void {
         ]),
       );
       expect(await store.countBy(guests, guests.vncPort)).toEqual(new Map([[5900, 1]]));
+      expect(await store.sumBy(guests, guests.sizeBytes, guests.vncPort)).toEqual(
+        new Map([[5900, await store.sum(guests, guests.sizeBytes, eq(guests.vncPort, 5900))]]),
+      );
     });
 
     test("inserts thousands of rows at once", async () => {

@@ -48,6 +48,10 @@ export type Timed = Event & {
 
 export interface Scenario {
   start?: {
+    /** One, `node-1`, where left out. */
+    nodes?: string[];
+    /** What is different about a node. */
+    inventory?: Record<string, { memoryMiB?: number; acceptsGuests?: boolean; state?: "live" | "offline" }>;
     vncPorts?: { first: number; last: number };
     foreignPorts?: number[];
     /** Of the storage, the template's image (500 MiB) included. */
@@ -74,8 +78,12 @@ export interface Scenario {
 /** What came out, as sorted lines. */
 export async function outcomeOf(world: World, answers: readonly string[]): Promise<string[]> {
   const [tasks, guests] = [await world.tasks(), await world.guests()];
-  const machine = world.machine();
-  const files = [...machine.files.keys()].filter((path) => path.startsWith("/storage/"));
+  const machines = [...world.machines.values()];
+  const files = machines.flatMap((machine) =>
+    [...machine.files.keys()].filter((path) => path.startsWith("/storage/")),
+  );
+  const domains = machines.flatMap((machine) => [...machine.domains.values()]);
+  const on = (node: string): string => (machines.length > 1 ? ` on ${node}` : "");
   return [
     ...answers,
     ...tasks.map(
@@ -84,9 +92,9 @@ export async function outcomeOf(world: World, answers: readonly string[]): Promi
     ),
     ...guests.map(
       (guest) =>
-        `guest ${guest.name}: ${guest.state}${guest.failedWord ? ` ${guest.failedWord}` : ""}${guest.initState === "none" ? "" : `, init ${guest.initState}`}`,
+        `guest ${guest.name}${on(guest.nodeName)}: ${guest.state}${guest.failedWord ? ` ${guest.failedWord}` : ""}${guest.initState === "none" ? "" : `, init ${guest.initState}`}`,
     ),
-    `domains: ${[...machine.domains.values()].filter((domain) => domain.clusterId !== null).length}`,
+    `domains: ${domains.filter((domain) => domain.clusterId !== null).length}`,
     `files: ${files.length}`,
     `ports: ${guests.filter((guest) => guest.vncPort !== null).length}`,
   ].sort();
@@ -103,7 +111,10 @@ export interface Run {
 /** Runs a scenario once; with `at`, the sweep's event happens at that point of those that the sweep names. */
 export async function runOnce(scenario: Scenario, at: number | null): Promise<Run & { passed: number }> {
   const copyMilliseconds = scenario.start?.copyMilliseconds;
-  const world = await World.start(copyMilliseconds === undefined ? {} : { pace: { copyMilliseconds } });
+  const world = await World.start({
+    ...(copyMilliseconds === undefined ? {} : { pace: { copyMilliseconds } }),
+    ...(scenario.start?.nodes ? { nodes: scenario.start.nodes } : {}),
+  });
   const player = new Player(world);
   try {
     player.prepare(scenario.start);
@@ -184,6 +195,12 @@ export class Player {
     for (const port of start?.foreignPorts ?? []) machine.foreignPorts.add(port);
     if (start?.capacityMiB !== undefined) machine.capacityBytes = start.capacityMiB * 1024 ** 2;
     Object.assign(machine.newGuests, start?.guests);
+    for (const [name, { memoryMiB, ...change }] of Object.entries(start?.inventory ?? {})) {
+      const changed = this.world.inventory.nodes.get(name);
+      if (!changed) throw new Error(`no node ${name}`);
+      Object.assign(changed, change);
+      if (memoryMiB !== undefined && changed.facts) changed.facts = { ...changed.facts, memoryMiB };
+    }
   }
 
   /** Calls that were told to fail do. */

@@ -5,7 +5,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Actor, ServiceKey } from "jimv";
+import type { Actor, ServiceKey, TObject } from "jimv";
 import { Controller, type Leadership } from "../../src/core/controller.ts";
 import { createLog, type Log, logLine } from "../../src/core/log/log.ts";
 import { coreMigrations } from "../../src/core/migrations.ts";
@@ -124,6 +124,7 @@ export class World {
     }
     for (const init of ["cloud-init", "agent", "none"] as const)
       this.inventory.templates.set(init, pretendedTemplate({ id: init, init }));
+    this.inventory.templates.set("everywhere", pretendedTemplate({ id: "everywhere", nodeName: null }));
   }
 
   /** A world with a controller and its nodes running and welcomed. */
@@ -184,6 +185,13 @@ export class World {
     dead.process.kill();
     // Its timers must not go on; what it still awaits never comes, so nobody waits for this.
     void dead.controller.stop();
+  }
+
+  /** Changes a plugin's settings. */
+  async set(plugin: string, schema: TObject, values: Record<string, unknown>): Promise<void> {
+    if (!this.master) throw new Error("no controller runs");
+    const { statements, events } = await this.master.controller.settings.change(plugin, schema, values);
+    await this.store.batch(statements, { events });
   }
 
   get controllerRuns(): boolean {

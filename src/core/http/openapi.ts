@@ -137,6 +137,19 @@ const problemSchema: Json = {
         properties: { path: { type: "string" }, word: { type: "string" }, detail: { type: "string" } },
       },
     },
+    reasons: {
+      type: "array",
+      description: "Where none of several things could be taken: why not, for each of them",
+      items: {
+        type: "object",
+        required: ["of", "word", "detail"],
+        properties: {
+          of: { type: "string", description: "Its name, such as a node's" },
+          word: { type: "string" },
+          detail: { type: "string" },
+        },
+      },
+    },
     id: { type: "string", description: "Of an internal error: the log has its details under this" },
   },
 };

@@ -36,14 +36,20 @@ export function refusalOf(thrown: unknown, meanings: UniqueMeanings, log: WebLog
   return { error: new AppError("internal", "http.internal", { id }, { cause: thrown }), id };
 }
 
-/** The one sentence that a person reads: the field's own where only one field is wrong. */
+/** More reasons than this make a sentence that nobody reads; the problem document has all of them. */
+const reasonsTold = 5;
+
+/** What a person reads: the field's own sentence where only one field is wrong, and reasons where there are some. */
 export function sentenceOf(error: AppError, say: Say): string {
   const [only, ...more] = error.fields;
   if (error.word === "http.invalid" && only && more.length === 0)
     return only.path === ""
       ? fieldText(only, say)
       : say("http.fieldIs", { field: only.path, text: fieldText(only, say) });
-  return say(error.word, error.args);
+  const told = error.reasons.slice(0, reasonsTold).map((reason) => say(reason.word, reason.args));
+  const left = error.reasons.length - told.length;
+  if (left > 0) told.push(say("http.moreReasons", { count: left }));
+  return [say(error.word, error.args), ...told].join(" ");
 }
 
 /** The text of one wrong field. */
@@ -67,6 +73,7 @@ export function problemResponse({ error, id }: Refusal, say: Say, instance: stri
     word: field.word,
     detail: fieldText(field, say),
   }));
+  const reasons = error.reasons.map(({ of, word, args }) => ({ of, word, detail: say(word, args) }));
   const body = {
     type: `/problems/${error.kind}`,
     title: say(`problem.${error.kind}`),
@@ -75,6 +82,7 @@ export function problemResponse({ error, id }: Refusal, say: Say, instance: stri
     instance,
     code: error.word,
     ...(errors.length > 0 && { errors }),
+    ...(reasons.length > 0 && { reasons }),
     ...(id !== null && { id }),
   };
   return new Response(JSON.stringify(body), {

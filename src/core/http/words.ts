@@ -18,6 +18,7 @@ export const httpWords = defineWords({
 
     "http.invalid": "{count} fields are not right. Correct them and send again.",
     "http.fieldIs": "{field}: {text}",
+    "http.moreReasons": "And {count} more.",
     "http.notFound": "There is nothing at this address. Check it, or start from the first page.",
     "http.notAllowed": "This address knows {methods} only.",
     "http.signIn": "Sign in, or send an API token as “Authorization: Bearer …”.",
@@ -98,6 +99,7 @@ export const httpWords = defineWords({
 
     "http.invalid": "有 {count} 个字段不正确，请更正后重新提交。",
     "http.fieldIs": "{field}：{text}",
+    "http.moreReasons": "另有 {count} 项。",
     "http.notFound": "该地址不存在。请检查地址，或从首页进入。",
     "http.notAllowed": "该地址仅支持 {methods}。",
     "http.signIn": "请登录，或通过“Authorization: Bearer …”发送 API 令牌。",

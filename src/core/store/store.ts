@@ -45,6 +45,13 @@ export interface Store {
   count(table: Table, where?: Where): Promise<number>;
   /** The sum of a column over the rows that match; 0 when there are none. */
   sum(table: Table, column: Column<number>, where?: Where): Promise<number>;
+  /** The sum of a column over the rows with each value of another. Rows where that is NULL are left out. */
+  sumBy<V extends string | number>(
+    table: Table,
+    column: Column<number>,
+    by: Column<V>,
+    where?: Where,
+  ): Promise<Map<V, number>>;
   /** How many rows have each value of a column. Rows where it is NULL are left out. */
   countBy<V extends string | number>(table: Table, column: Column<V>, where?: Where): Promise<Map<V, number>>;
 
@@ -103,6 +110,20 @@ export function makeStore(engine: Engine, hooks: StoreHooks = {}): Store {
   const number = async (query: Parameters<Engine["read"]>[0]): Promise<number> =>
     Number((await read(query))[0]?.[0] ?? 0);
 
+  const grouped = async <V extends string | number>(
+    table: Table,
+    what: "count" | { sum: Column },
+    by: Column<V>,
+    where?: Where,
+  ): Promise<Map<V, number>> => {
+    const rows = await read(aggregateQuery(dialect, table, what, where, by));
+    return new Map(
+      rows
+        .filter(([, group]) => group !== null)
+        .map(([value, group]) => [decode(by, group) as V, Number(value)]),
+    );
+  };
+
   const batch = async (statements: readonly Statement[], options: BatchOptions = {}): Promise<void> => {
     const rows = options.events ?? [];
     await engine.transaction(
@@ -125,14 +146,8 @@ export function makeStore(engine: Engine, hooks: StoreHooks = {}): Store {
     },
     count: (table, where) => number(aggregateQuery(dialect, table, "count", where)),
     sum: (table, column, where) => number(aggregateQuery(dialect, table, { sum: column }, where)),
-    async countBy<V extends string | number>(table: Table, column: Column<V>, where?: Where) {
-      const rows = await read(aggregateQuery(dialect, table, "count", where, column));
-      return new Map(
-        rows
-          .filter(([, group]) => group !== null)
-          .map(([count, group]) => [decode(column, group) as V, Number(count)]),
-      );
-    },
+    sumBy: (table, column, by, where) => grouped(table, { sum: column }, by, where),
+    countBy: (table, column, where) => grouped(table, "count", column, where),
     batch,
     run: (statement, options) => batch([statement], options),
     onEvents: (listener) => log.listen(listener),

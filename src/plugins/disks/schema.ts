@@ -1,5 +1,5 @@
 /** The table of disks: guests' system disks, and data disks whether attached or not. */
-import { index, integer, json, type Row, table, text, time, unique } from "jimv";
+import { bigint, index, integer, json, type Row, table, text, time, unique } from "jimv";
 
 export const diskStates = [
   "creating",
@@ -34,6 +34,8 @@ export const disks = table(
     failedArgs: json<Record<string, string | number>>(),
     /** The template that a linked disk reads from: it can't go while the disk is there. */
     linkedTemplateId: text(36),
+    /** What making it writes at once; counted against its pool's free space while it is `creating`. */
+    writeBytes: bigint().notNull(),
     createdAt: time().notNull(),
   },
   (t) => [

@@ -137,6 +137,7 @@ export class Disks implements DiskService {
       failedWord: null,
       failedArgs: null,
       linkedTemplateId: null,
+      writeBytes: 0,
       createdAt: this.ground.clock.now(),
     };
     const task = await this.ground.tasks.prepare(createDisk, {

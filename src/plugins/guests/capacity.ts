@@ -1,12 +1,15 @@
 /**
- * What fits on a node. Every refusal names the figure that decides.
+ * What nodes have left for guests.
  *
- * Memory: guests that run or are about to (see `residentStates`) count with their whole size; the others take
- * none, so starting a guest asks here again. Disk: what a copy writes at once must be free now, and what all
- * new disks may grow to must be covered by what is free times `diskOvercommit`, since qcow2 files grow.
+ * Memory and vCPUs: guests that run or are about to (see `residentStates`) count with their whole size; the others
+ * take none, so starting a guest asks here again. Disk: what a copy writes at once must be free now, and what all
+ * new disks may grow to must be covered by what is free times `diskOvercommit`, since qcow2 files grow; what
+ * unfinished creations will write is taken off both.
  */
-import { AppError, and, eq, fieldError, inArray, type Static, type Store, Type } from "jimv";
-import type { PlaceableNode } from "./needs.ts";
+import { AppError, and, eq, fieldError, inArray, isNotNull, ne, type Reason, type Static, Type } from "jimv";
+import { disks } from "../disks/index.ts";
+import type { Ground, PlaceableNode } from "./needs.ts";
+import { fieldOf, type Need, type PoolRoom, refusal, type Seat } from "./placement.ts";
 import { guests } from "./schema.ts";
 import { residentStates } from "./states.ts";
 
@@ -16,6 +19,12 @@ export const GuestSettings = Type.Object({
     maximum: 10,
     default: 1,
     description: "How many times a node's memory its running guests may have together",
+  }),
+  vcpuOvercommit: Type.Number({
+    minimum: 0.1,
+    maximum: 100,
+    default: 16,
+    description: "How many vCPUs a node's running guests may have together, for each of its CPUs",
   }),
   diskOvercommit: Type.Number({
     minimum: 0.1,
@@ -27,7 +36,6 @@ export const GuestSettings = Type.Object({
 export type GuestSettings = Static<typeof GuestSettings>;
 
 export const bytesPerGiB = 1024 ** 3;
-const bytesPerMiB = 1024 ** 2;
 
 /** A node that can take guests now. */
 export interface ReadyNode extends PlaceableNode {
@@ -37,84 +45,108 @@ export interface ReadyNode extends PlaceableNode {
   vnc: NonNullable<PlaceableNode["vnc"]>;
 }
 
+/** The node, or what it lacks to take guests. */
+export function readiness(node: PlaceableNode): { ready: ReadyNode } | { refusal: Reason } {
+  const no = (word: string, args: Record<string, string> = {}): { refusal: Reason } => ({
+    refusal: { of: node.name, word, args: { node: node.name, ...args } },
+  });
+  if (node.state !== "live") return no("guests.nodeAway");
+  if (node.hypervisor && !node.hypervisor.connected)
+    return no("guests.nodeHypervisor", { reason: node.hypervisor.reason ?? "" });
+  const { facts, storage, network, vnc } = node;
+  if (!node.configured || !storage || !network || !vnc) return no("guests.nodeUnconfigured");
+  if (!facts) return no("guests.nodeHypervisor", { reason: "" });
+  return { ready: { ...node, facts, storage, network, vnc } };
+}
+
 /** @throws AppError conflict that says what is missing */
 export function readyNode(node: PlaceableNode): ReadyNode {
-  const refuse = (word: string, args: Record<string, string> = {}): never => {
-    throw new AppError("conflict", word, { node: node.name, ...args });
-  };
-  if (node.state !== "live") refuse("guests.nodeAway");
-  if (node.hypervisor && !node.hypervisor.connected)
-    refuse("guests.nodeHypervisor", { reason: node.hypervisor.reason ?? "" });
-  const { facts, storage, network, vnc } = node;
-  if (!node.configured || !storage || !network || !vnc) return refuse("guests.nodeUnconfigured");
-  if (!facts) return refuse("guests.nodeHypervisor", { reason: "" });
-  return { ...node, facts, storage, network, vnc };
+  const found = readiness(node);
+  if ("refusal" in found) throw refused(found.refusal);
+  return found.ready;
 }
 
-/** MiB that guests on the node have, or are about to have. `except` is left out. */
-export async function residentMemoryMiB(store: Store, nodeName: string, except?: string): Promise<number> {
-  const resident = and(eq(guests.nodeName, nodeName), inArray(guests.state, residentStates));
-  const all = await store.sum(guests, guests.memoryMiB, resident);
-  if (except === undefined) return all;
-  return all - (await store.sum(guests, guests.memoryMiB, and(resident, eq(guests.uuid, except))));
+/** A reason as the refusal of a request, at its field where it has one. */
+export function refused({ word, args }: Reason): AppError {
+  const field = fieldOf[word];
+  return field === undefined
+    ? new AppError("conflict", word, args)
+    : fieldError(field, word, args, "conflict");
 }
 
-/** @throws AppError conflict at the field */
-export function checkMemory(
-  node: ReadyNode,
-  settings: GuestSettings,
-  residentMiB: number,
-  each: number,
-  count: number,
-): void {
-  const most = Math.floor(node.facts.memoryMiB * settings.memoryOvercommit);
-  const free = most - residentMiB;
-  if (each * count > free)
-    throw fieldError(
-      "memoryMiB",
-      "guests.noMemory",
-      { node: node.name, needMiB: each * count, freeMiB: Math.max(0, free), mostMiB: most },
-      "conflict",
+export class Capacity {
+  constructor(private readonly ground: Pick<Ground, "store" | "settings">) {}
+
+  settings(): Promise<GuestSettings> {
+    return this.ground.settings.read("guests", GuestSettings);
+  }
+
+  /** What nodes have and have given away. The guest `except` is left out. */
+  async seats(nodes: readonly ReadyNode[], except?: string): Promise<Map<string, Seat>> {
+    const { store } = this.ground;
+    const [only] = nodes.length === 1 ? nodes : [];
+    const onNode = only && eq(guests.nodeName, only.name);
+    const resident = and(
+      inArray(guests.state, residentStates),
+      onNode,
+      except === undefined ? undefined : ne(guests.uuid, except),
     );
-}
-
-/** @throws AppError conflict at the field */
-export function checkVcpus(node: ReadyNode, vcpus: number): void {
-  const most = Math.min(node.facts.cpus, node.facts.acceleration.maxVcpus);
-  if (vcpus > most)
-    throw fieldError("vcpus", "guests.manyVcpus", { node: node.name, vcpus, most }, "conflict");
-}
-
-/**
- * `writeBytes`: what is written at once; `growBytes`: what all new disks may become.
- * @throws AppError conflict at the field
- */
-export function checkDisk(
-  node: { name: string; storage: { availableBytes: number } },
-  settings: GuestSettings,
-  writeBytes: number,
-  growBytes: number,
-  field: string,
-): void {
-  const free = node.storage.availableBytes;
-  const mib = (bytes: number): number => Math.ceil(bytes / bytesPerMiB);
-  if (writeBytes > free)
-    throw fieldError(
-      field,
-      "guests.noDisk",
-      { node: node.name, needMiB: mib(writeBytes), freeMiB: Math.floor(free / bytesPerMiB) },
-      "conflict",
+    const [settings, memory, vcpus, ports] = await Promise.all([
+      this.settings(),
+      store.sumBy(guests, guests.memoryMiB, guests.nodeName, resident),
+      store.sumBy(guests, guests.vcpus, guests.nodeName, resident),
+      store.countBy(guests, guests.nodeName, and(isNotNull(guests.vncPort), onNode)),
+    ]);
+    return new Map(
+      nodes.map(({ name, facts, vnc }) => [
+        name,
+        {
+          node: name,
+          usedMiB: memory.get(name) ?? 0,
+          mostMiB: Math.floor(facts.memoryMiB * settings.memoryOvercommit),
+          usedVcpus: vcpus.get(name) ?? 0,
+          mostVcpus: Math.floor(facts.cpus * settings.vcpuOvercommit),
+          vcpusEach: Math.min(facts.cpus, facts.acceleration.maxVcpus),
+          pool: name,
+          freePorts: vnc.last - vnc.first + 1 - (ports.get(name) ?? 0),
+          ports: { first: vnc.first, last: vnc.last },
+        },
+      ]),
     );
-  if (growBytes > free * settings.diskOvercommit)
-    throw fieldError(
-      field,
-      "guests.noDiskGrowth",
-      {
-        node: node.name,
-        needMiB: mib(growBytes),
-        freeMiB: Math.floor(free / bytesPerMiB),
-        overcommit: settings.diskOvercommit,
-      },
-      "conflict",
+  }
+
+  /** What the pools of nodes have left, by the seats' key of them. */
+  async rooms(nodes: readonly ReadyNode[]): Promise<Map<string, PoolRoom>> {
+    const { store } = this.ground;
+    const unfinished = eq(disks.state, "creating");
+    const [settings, writing, growing] = await Promise.all([
+      this.settings(),
+      store.sumBy(disks, disks.writeBytes, disks.nodeName, unfinished),
+      store.sumBy(disks, disks.sizeGiB, disks.nodeName, unfinished),
+    ]);
+    return new Map(
+      nodes.map(({ name, storage }) => [
+        name,
+        {
+          freeBytes: storage.availableBytes - (writing.get(name) ?? 0),
+          growBytes:
+            storage.availableBytes * settings.diskOvercommit - (growing.get(name) ?? 0) * bytesPerGiB,
+          onceBytes: 0,
+        },
+      ]),
     );
+  }
+
+  /** Whether a guest that takes no new disk space fits on its node. @throws AppError conflict at the field */
+  async demandFit(
+    node: ReadyNode,
+    need: Pick<Need, "memoryMiB" | "vcpus">,
+    options: { except?: string; alone?: boolean } = {},
+  ): Promise<void> {
+    const seat = (await this.seats([node], options.except)).get(node.name);
+    if (!seat) return;
+    const asked = options.alone ? { ...seat, usedMiB: 0, usedVcpus: 0 } : seat;
+    const reason = refusal(asked, undefined, { ...need, writeBytes: 0, growBytes: 0 });
+    if (reason) throw refused(reason);
+  }
 }

@@ -57,8 +57,8 @@ export const guestService = serviceKey<GuestService>("guests");
 /** Runs before a batch of guests is booked; a handler that throws an AppError refuses it. */
 export const guestBeforeCreate = defineHook<{
   request: CreateGuest;
-  nodeName: string;
-  names: readonly string[];
+  /** Where each guest of the batch will be. */
+  guests: readonly { name: string; nodeName: string }[];
 }>("guest.beforeCreate");
 /** Runs before a guest is started; a handler that throws an AppError refuses it. */
 export const guestBeforeBoot = defineHook<{ guest: Guest }>("guest.beforeBoot");

@@ -22,26 +22,20 @@ import {
   StoreUniqueError,
 } from "jimv";
 import { type Disk, disks } from "../disks/index.ts";
-import {
-  bytesPerGiB,
-  checkDisk,
-  checkMemory,
-  checkVcpus,
-  GuestSettings,
-  type ReadyNode,
-  readyNode,
-  residentMemoryMiB,
-} from "./capacity.ts";
+import { Assignment } from "./assignment.ts";
+import { type Bookings, isOvertaken } from "./bookings.ts";
+import { bytesPerGiB, type Capacity, type ReadyNode } from "./capacity.ts";
 import { guestBeforeCreate } from "./contract.ts";
 import { checkName, diskTarget, freePorts, hostnameOf, nameKeyOf, namesOf, randomMac } from "./naming.ts";
 import type { Ground, GuestNeeds, UsableTemplate } from "./needs.ts";
+import type { Need } from "./placement.ts";
 import { type CreateGuest, passwordLength } from "./requests.ts";
 import { foreignDomains, type Guest, type GuestInterface, guestInterfaces, guests } from "./schema.ts";
 import { createGuest } from "./tasks.ts";
 
 /** A protocol limit of VNC. */
 const vncPasswordLength = 8;
-/** How often a batch is booked anew when somebody else took something meanwhile. */
+/** How often a batch is placed and booked anew when somebody else took something meanwhile. */
 const bookingTries = 20;
 
 interface Booked {
@@ -51,11 +45,10 @@ interface Booked {
   task: PreparedTask;
 }
 
-/** Everything that is known once the request has passed. */
+/** Everything that is known of a batch once the request has passed. */
 interface Plan {
   request: CreateGuest;
   names: string[];
-  node: ReadyNode;
   template: UsableTemplate & { format: string };
   diskSizeGiB: number;
 }
@@ -72,13 +65,16 @@ export const diskEvent = (uuid: string, data: unknown = null): EventRow => ({
 });
 
 export class Creation {
-  /** Per node, the end of the queue of bookings: in one process they need not clash at all. */
-  private readonly queues = new Map<string, Promise<unknown>>();
+  private readonly assignment: Assignment;
 
   constructor(
     private readonly ground: Ground,
     private readonly needs: GuestNeeds,
-  ) {}
+    private readonly bookings: Bookings,
+    capacity: Capacity,
+  ) {
+    this.assignment = new Assignment(needs, bookings, capacity);
+  }
 
   /** @throws AppError invalid or conflict, at the field where there is one; notFound */
   async create(
@@ -89,21 +85,13 @@ export class Creation {
     const names = namesOf(request.name, request.quantity);
     for (const name of names) checkName(name);
     const template = await this.usableTemplate(request.templateId);
-    const nodeName = await this.place(request, template);
-    return this.inTurn(nodeName, async () => {
-      const node = await this.node(nodeName);
-      const diskSizeGiB = this.sizeOf(request, template);
-      const plan: Plan = { request, names, node, template, diskSizeGiB };
-      await this.checkFit(plan);
-      await this.checkNames(names, nodeName);
-      await this.ground.hooks.run(guestBeforeCreate, { request, nodeName, names });
-      const booked = await this.book(plan, actor);
-      this.ground.tasks.kick();
-      return {
-        tasks: booked.map(({ task }) => ({ id: task.id })),
-        guests: booked.map(({ guest }) => ({ uuid: guest.uuid, name: guest.name })),
-      };
-    });
+    const plan: Plan = { request, names, template, diskSizeGiB: this.sizeOf(request, template) };
+    const booked = await this.bookings.inTurn(() => this.book(plan, actor));
+    this.ground.tasks.kick();
+    return {
+      tasks: booked.map(({ task }) => ({ id: task.id })),
+      guests: booked.map(({ guest }) => ({ uuid: guest.uuid, name: guest.name })),
+    };
   }
 
   /** What `create` would say about the name. @throws AppError invalid or conflict at the field `name` */
@@ -111,19 +99,7 @@ export class Creation {
     checkName(name);
     const names = namesOf(name, quantity);
     for (const each of names) checkName(each);
-    await this.checkNames(names, null);
-  }
-
-  /** Runs `work` after all earlier ones for the node. */
-  private inTurn<T>(nodeName: string, work: () => Promise<T>): Promise<T> {
-    const before = this.queues.get(nodeName) ?? Promise.resolve();
-    const turn = before.then(work, work);
-    const end = turn.catch(() => {});
-    this.queues.set(nodeName, end);
-    void end.then(() => {
-      if (this.queues.get(nodeName) === end) this.queues.delete(nodeName);
-    });
-    return turn;
+    await this.checkNames(names, []);
   }
 
   private async usableTemplate(id: string): Promise<Plan["template"]> {
@@ -131,31 +107,6 @@ export class Creation {
     if (template.format === null)
       throw new AppError("conflict", "guests.templateUnchecked", { template: template.name });
     return { ...template, format: template.format };
-  }
-
-  /** The node of the batch: where the template is. */
-  private async place(request: CreateGuest, template: UsableTemplate): Promise<string> {
-    if (request.nodeName !== undefined && request.nodeName !== template.nodeName) {
-      if (!(await this.needs.nodes.get(request.nodeName)))
-        throw fieldError("nodeName", "guests.nodeUnknown", { node: request.nodeName });
-      throw fieldError(
-        "nodeName",
-        "guests.templateElsewhere",
-        { template: template.name, node: template.nodeName, asked: request.nodeName },
-        "conflict",
-      );
-    }
-    const node = await this.needs.nodes.get(template.nodeName);
-    if (!node) throw fieldError("nodeName", "guests.nodeUnknown", { node: template.nodeName });
-    if (request.nodeName === undefined && !node.acceptsGuests)
-      throw fieldError("nodeName", "guests.nodeClosed", { node: node.name }, "conflict");
-    return node.name;
-  }
-
-  private async node(name: string): Promise<ReadyNode> {
-    const node = await this.needs.nodes.get(name);
-    if (!node) throw fieldError("nodeName", "guests.nodeUnknown", { node: name });
-    return readyNode(node);
   }
 
   private sizeOf(request: CreateGuest, template: UsableTemplate): number {
@@ -166,19 +117,21 @@ export class Creation {
     return size;
   }
 
-  private async checkFit({ request, node, template, diskSizeGiB }: Plan): Promise<void> {
-    const settings = await this.ground.settings.read("guests", GuestSettings);
-    checkVcpus(node, request.vcpus);
-    const resident = await residentMemoryMiB(this.ground.store, node.name);
-    checkMemory(node, settings, resident, request.memoryMiB, request.quantity);
+  private needOf({ request, template, diskSizeGiB }: Plan): Need {
     const dataGiB = (request.dataDisks ?? []).reduce((sum, disk) => sum + disk.sizeGiB, 0);
-    const growBytes = (diskSizeGiB + dataGiB) * bytesPerGiB * request.quantity;
-    const writeBytes = request.linked ? 0 : (template.actualSizeBytes ?? 0) * request.quantity;
-    checkDisk(node, settings, writeBytes, growBytes, "diskSizeGiB");
+    return {
+      memoryMiB: request.memoryMiB,
+      vcpus: request.vcpus,
+      writeBytes: writeBytesOf(request, template),
+      growBytes: (diskSizeGiB + dataGiB) * bytesPerGiB,
+    };
   }
 
-  /** Names that are taken by guests of ours, or on the node by domains that are not. */
-  private async checkNames(names: readonly string[], nodeName: string | null): Promise<void> {
+  /** Names that are taken by guests of ours, or on a guest's node by domains that are not. */
+  private async checkNames(
+    names: readonly string[],
+    guestsOn: readonly { name: string; nodeName: string }[],
+  ): Promise<void> {
     const { store } = this.ground;
     const [taken] = await store.select(guests, {
       where: inArray(guests.nameKey, names.map(nameKeyOf)),
@@ -186,42 +139,61 @@ export class Creation {
       limit: 1,
     });
     if (taken) throw fieldError("name", "guests.nameTaken", { name: taken.name }, "conflict");
-    if (nodeName === null) return;
-    const [foreign] = await store.select(foreignDomains, {
-      where: and(eq(foreignDomains.nodeName, nodeName), inArray(foreignDomains.name, names)),
-      limit: 1,
-    });
-    if (foreign)
-      throw fieldError("name", "guests.nameForeign", { name: foreign.name, node: nodeName }, "conflict");
+    const foreign = await store.select(foreignDomains, { where: inArray(foreignDomains.name, names) });
+    for (const { name, nodeName } of guestsOn)
+      if (foreign.some((domain) => domain.name === name && domain.nodeName === nodeName))
+        throw fieldError("name", "guests.nameForeign", { name, node: nodeName }, "conflict");
   }
 
+  /** Places and books the batch, and anew when somebody else took a place, a port or an address meanwhile. */
   private async book(plan: Plan, actor: Actor): Promise<Booked[]> {
+    const { request, names, template } = plan;
+    const need = this.needOf(plan);
     for (let left = bookingTries; ; left--) {
-      const ports = await this.ports(plan);
+      const { nodes, claim } = await this.assignment.assign({
+        nodeName: request.nodeName,
+        template,
+        need,
+        count: names.length,
+      });
+      const on = names.map((name, at) => ({ name, node: nodes[at] as ReadyNode }));
+      const placed = on.map(({ name, node }) => ({ name, nodeName: node.name }));
+      await this.checkNames(names, placed);
+      await this.ground.hooks.run(guestBeforeCreate, { request, guests: placed });
+      const ports = await this.ports(nodes);
       const booked: Booked[] = [];
-      for (const [index, name] of plan.names.entries())
-        booked.push(await this.bookOne(plan, name, ports[index] ?? 0, actor));
+      for (const { name, node } of on)
+        booked.push(await this.bookOne(plan, name, node, ports.get(node.name)?.shift() ?? 0, actor));
       try {
-        await this.ground.commit(booked.flatMap(rowsOf), booked.flatMap(eventsOf));
+        await this.ground.commit([...claim, ...booked.flatMap(rowsOf)], booked.flatMap(eventsOf));
         return booked;
       } catch (error) {
-        if (!(error instanceof StoreUniqueError)) throw error;
-        if (error.index === "guests_name") {
-          // Says which one; where it has gone again meanwhile, booking goes on.
-          await this.checkNames(plan.names, plan.node.name);
-        }
+        if (!(error instanceof StoreUniqueError || isOvertaken(error))) throw error;
         if (left <= 1) throw new AppError("unavailable", "guests.bookingBusy", {}, { cause: error });
       }
     }
   }
 
-  private async ports({ node, names }: Plan): Promise<number[]> {
-    const taken = await portsTaken(this.ground, node.name);
-    return freePorts(node.vnc, taken, names.length, node.name);
+  /** As many free ports of each node as it is in the list. */
+  private async ports(nodes: readonly ReadyNode[]): Promise<Map<string, number[]>> {
+    const found = new Map<string, number[]>();
+    for (const [name, same] of Map.groupBy(nodes, (node) => node.name)) {
+      const [node] = same;
+      if (!node) continue;
+      const taken = await portsTaken(this.ground, name);
+      found.set(name, freePorts(node.vnc, taken, same.length, name));
+    }
+    return found;
   }
 
-  private async bookOne(plan: Plan, name: string, vncPort: number, actor: Actor): Promise<Booked> {
-    const { request, node, template, diskSizeGiB } = plan;
+  private async bookOne(
+    plan: Plan,
+    name: string,
+    node: ReadyNode,
+    vncPort: number,
+    actor: Actor,
+  ): Promise<Booked> {
+    const { request, template, diskSizeGiB } = plan;
     const { vault, clock, tasks } = this.ground;
     const uuid = crypto.randomUUID();
     const now = clock.now();
@@ -283,6 +255,7 @@ export class Creation {
         failedWord: null,
         failedArgs: null,
         linkedTemplateId: role === "system" && request.linked ? template.id : null,
+        writeBytes: role === "system" ? writeBytesOf(request, template) : 0,
         createdAt: now,
       };
     };
@@ -322,6 +295,11 @@ export class Creation {
       task,
     };
   }
+}
+
+/** What making the system disk writes at once. */
+function writeBytesOf(request: CreateGuest, template: UsableTemplate): number {
+  return request.linked ? 0 : (template.actualSizeBytes ?? 0);
 }
 
 /** Ports that guests of ours hold on a node. */

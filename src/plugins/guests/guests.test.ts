@@ -1,8 +1,10 @@
 /** The rules of guests, on a real controller and node in a pretended world. */
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { AppError, eq, inArray, update } from "jimv";
+import { pretendedNode, pretendedTemplate } from "../../../tests/world/plugins.ts";
 import { someone, World } from "../../../tests/world/world.ts";
 import { disks } from "../disks/index.ts";
+import { GuestSettings } from "./capacity.ts";
 import { type Guest, guestInterfaces, guests } from "./schema.ts";
 import { allows, guestStates } from "./states.ts";
 
@@ -72,12 +74,69 @@ describe("guests", () => {
       expect(await refusal(world.create())).toMatchObject(
         like("conflict", "guests.noDiskGrowth", "diskSizeGiB", {
           needMiB: 4096,
-          freeMiB: 1024,
-          overcommit: 2,
+          freeMiB: 2048,
         }),
       );
       expect(await world.guests()).toEqual([]);
       expect(await world.tasks()).toEqual([]);
+    });
+
+    test("what no node can give, with each node's own reason", async () => {
+      const small = pretendedNode("node-2");
+      if (small.facts) small.facts = { ...small.facts, memoryMiB: 1024 };
+      world.inventory.nodes.set("node-2", small);
+      world.inventory.nodes.set("node-3", pretendedNode("node-3", { acceptsGuests: false }));
+      world.inventory.nodes.set("node-4", pretendedNode("node-4", { state: "silent" }));
+      world.inventory.templates.set("none", pretendedTemplate({ id: "none", init: "none", nodeName: null }));
+      const error = await world
+        .create({ templateId: "none", memoryMiB: 60_000, quantity: 2 })
+        .catch((thrown) => thrown);
+      expect(error).toMatchObject({
+        kind: "conflict",
+        word: "guests.fewPlaces",
+        args: { placed: 1, count: 2 },
+      });
+      expect(error.reasons.map(({ of, word }: { of: string; word: string }) => `${of} ${word}`)).toEqual([
+        "node-1 guests.noMemory",
+        "node-2 guests.noMemory",
+        "node-3 guests.nodeClosed",
+        "node-4 guests.nodeAway",
+      ]);
+      const byHand = { templateId: "none", nodeName: "node-2", memoryMiB: 2000 };
+      expect(await refusal(world.create(byHand))).toMatchObject(
+        like("conflict", "guests.noMemory", "memoryMiB", { node: "node-2", mostMiB: 1024 }),
+      );
+      expect(await world.guests()).toEqual([]);
+    });
+
+    test("more vCPUs together than the node's overcommit allows, at a start, too", async () => {
+      await world.set("guests", GuestSettings, { vcpuOvercommit: 0.5 });
+      const ask = (name: string, more = {}) => world.create({ name, vcpus: 2, templateId: "none", ...more });
+      expect(await refusal(ask("many", { quantity: 3 }))).toMatchObject(
+        like("conflict", "guests.noVcpus", "vcpus", { need: 6, free: 4, most: 4 }),
+      );
+      await ask("first", { start: false });
+      await world.rest();
+      await ask("other", { quantity: 2 });
+      await world.rest();
+      expect(
+        await refusal(world.guestService.act((await guest("first")).uuid, "start", someone)),
+      ).toMatchObject(like("conflict", "guests.noVcpus", "vcpus", { need: 2, free: 0, most: 4 }));
+    });
+
+    test("to start more than fits when all are started at once", async () => {
+      await world
+        .create({ name: "web", quantity: 6, memoryMiB: 20_000, templateId: "none", start: false })
+        .catch((error) => expect(error.word).toBe("guests.noMemory"));
+      for (const at of [1, 2, 3, 4, 5, 6]) {
+        await world.create({ name: `web-${at}`, memoryMiB: 20_000, templateId: "none", start: false });
+        await world.rest();
+      }
+      const asked = (await world.guests()).map((each) =>
+        refusal(world.guestService.act(each.uuid, "start", someone)),
+      );
+      const answers = await Promise.all(asked);
+      expect(answers.filter((answer) => answer === "nothing")).toHaveLength(3);
     });
 
     test("memory that other guests have already", async () => {

@@ -6,6 +6,7 @@ import type { Init, OsFamily } from "./states.ts";
 export interface PlaceableNode {
   name: string;
   state: "live" | "silent" | "offline";
+  /** Whether it may be chosen automatically. */
   acceptsGuests: boolean;
   configured: boolean;
   facts: HostFacts | null;
@@ -26,7 +27,8 @@ export interface UsableTemplate {
   name: string;
   /** The image on its node. */
   path: string;
-  nodeName: string;
+  /** Null: every node has it there. */
+  nodeName: string | null;
   osFamily: OsFamily;
   isWindows: boolean;
   defaultSizeGiB: number;

@@ -108,3 +108,11 @@ export const foreignDomains = table(
   (t) => [index("guests_foreign_node", t.nodeName)],
 );
 export type ForeignDomain = Row<typeof foreignDomains>;
+
+/** One row for each place that can be overbooked; see `bookings.ts`. */
+export const bookings = table("guests_bookings", {
+  /** `node:<name>` or `pool:<key>`. */
+  place: text(160).primaryKey(),
+  /** Counts up with each booking. */
+  version: bigint().notNull(),
+});

@@ -15,7 +15,8 @@ import {
   update,
 } from "jimv";
 import { disks } from "../disks/index.ts";
-import { checkMemory, checkVcpus, GuestSettings, readyNode, residentMemoryMiB } from "./capacity.ts";
+import { Bookings, nodePlace } from "./bookings.ts";
+import { Capacity, readyNode } from "./capacity.ts";
 import { type Begun, type GuestService, guestBeforeBoot, type PowerAction } from "./contract.ts";
 import { Creation, guestEvent } from "./creation.ts";
 import { prepareInit } from "./init.ts";
@@ -74,10 +75,14 @@ const plans = {
 
 export class Guests extends GuestReading implements GuestService {
   private readonly creation: Creation;
+  private readonly bookings: Bookings;
+  private readonly capacity: Capacity;
 
   constructor(ground: Ground, needs: GuestNeeds) {
     super(ground, needs);
-    this.creation = new Creation(ground, needs);
+    this.bookings = new Bookings(ground.store);
+    this.capacity = new Capacity(ground);
+    this.creation = new Creation(ground, needs, this.bookings, this.capacity);
   }
 
   create(request: CreateGuest, actor: Actor) {
@@ -89,10 +94,15 @@ export class Guests extends GuestReading implements GuestService {
   }
 
   act(uuid: string, action: PowerAction, actor: Actor): Promise<Begun> {
+    const act = () => this.actNow(uuid, action, actor);
+    return action === "start" ? this.bookings.inTurn(act) : act();
+  }
+
+  private actNow(uuid: string, action: PowerAction, actor: Actor): Promise<Begun> {
     return this.deciding(uuid, async (guest) => {
       demand(guest, action);
       await this.reachable(guest);
-      if (action === "start") await this.checkStart(guest);
+      const claim = action === "start" ? await this.bookStart(guest) : [];
       const plan = plans[action];
       const request = {
         node: guest.nodeName,
@@ -110,7 +120,7 @@ export class Guests extends GuestReading implements GuestService {
               ...request,
               payload: { uuid },
             });
-      await this.begin(guest, plan.set, task);
+      await this.begin(guest, plan.set, task, claim);
       return { task: { id: task.id } };
     });
   }
@@ -164,10 +174,8 @@ export class Guests extends GuestReading implements GuestService {
       await this.reachable(guest);
       if (name !== undefined) await this.checkNewName(guest, name);
       if (vcpus !== undefined || memoryMiB !== undefined) {
-        const node = readyNode(await this.node(guest));
-        checkVcpus(node, vcpus ?? guest.vcpus);
-        const settings = await this.ground.settings.read("guests", GuestSettings);
-        checkMemory(node, settings, 0, memoryMiB ?? guest.memoryMiB, 1);
+        const need = { vcpus: vcpus ?? guest.vcpus, memoryMiB: memoryMiB ?? guest.memoryMiB };
+        await this.capacity.demandFit(readyNode(await this.node(guest)), need, { alone: true });
       }
       const payload: PayloadOf<typeof reshapeGuest> = {
         uuid,
@@ -274,12 +282,14 @@ export class Guests extends GuestReading implements GuestService {
     return node;
   }
 
-  private async checkStart(guest: Guest): Promise<void> {
+  /** The statements that book memory and vCPUs for a start. @throws AppError conflict where they don't fit */
+  private async bookStart(guest: Guest): Promise<Statement[]> {
+    const place = nodePlace(guest.nodeName);
+    const versions = await this.bookings.read([place]);
     const node = readyNode(await this.node(guest));
-    const settings = await this.ground.settings.read("guests", GuestSettings);
-    const resident = await residentMemoryMiB(this.ground.store, guest.nodeName, guest.uuid);
-    checkMemory(node, settings, resident, guest.memoryMiB, 1);
+    await this.capacity.demandFit(node, guest, { except: guest.uuid });
     await this.ground.hooks.run(guestBeforeBoot, { guest });
+    return this.bookings.claim(versions, [place]);
   }
 
   private async checkNewName(guest: Guest, name: string): Promise<void> {

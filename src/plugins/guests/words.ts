@@ -7,6 +7,9 @@ export const guestsWords = defineWords({
     "guests.settings.memoryOvercommit": "Memory overcommit",
     "guests.settings.memoryOvercommitHint":
       "How many times a node's memory its running guests may have together. 1 is safe: more relies on guests not using all of it.",
+    "guests.settings.vcpuOvercommit": "vCPU overcommit",
+    "guests.settings.vcpuOvercommitHint":
+      "How many vCPUs the running guests of a node may have together, for each of its CPUs.",
     "guests.settings.diskOvercommit": "Disk overcommit",
     "guests.settings.diskOvercommitHint":
       "How many times the free space of a storage folder new disks may grow to.",
@@ -89,17 +92,22 @@ export const guestsWords = defineWords({
     "guests.nodeUnconfigured":
       "Node {node} is not set up yet: it needs a storage folder, a network and VNC ports.",
     "guests.nodeClosed":
-      "Node {node}, which has the template, does not take new guests. Open it on its page, or name it here.",
+      "Node {node} does not take automatic guests. Let it on its page, or choose it by name.",
     "guests.templateElsewhere":
       "The template {template} is on node {node}, not on {asked}. Choose {node}, or a template of {asked}.",
     "guests.templateUnchecked": "The template {template} was not checked yet. Check it, then try again.",
     "guests.noMemory":
       "This needs {needMiB} MiB of memory, and {freeMiB} of {mostMiB} MiB are left for guests on {node}. Choose less, stop a guest, or raise the overcommit setting.",
+    "guests.noVcpus":
+      "This needs {need} vCPUs, and {free} of {most} are left for guests on {node}. Choose fewer, stop a guest, or raise the overcommit setting.",
+    "guests.noNode": "No node can take this guest.",
+    "guests.fewPlaces": "The nodes have room for {placed} of these {count} guests; nothing was made.",
+    "guests.noNodes": "There is no node yet that could take guests. Start JimV on a machine first.",
     "guests.manyVcpus": "Node {node} can give a guest at most {most} vCPUs, not {vcpus}.",
     "guests.noDisk":
       "This writes {needMiB} MiB at once, and {freeMiB} MiB are free in the pool of {node}. Free some space, or link to the template.",
     "guests.noDiskGrowth":
-      "The disks may grow to {needMiB} MiB together; {freeMiB} MiB are free in the pool of {node}, times {overcommit} by the overcommit setting. Choose smaller disks or free some space.",
+      "The disks may grow to {needMiB} MiB together, and {freeMiB} MiB may still be promised in the pool of {node} (what is free, times the overcommit setting). Choose smaller disks, free some space, or raise the setting.",
     "guests.diskSmall": "The disk must hold the template {template}: at least {leastGiB} GiB.",
     "guests.noPort":
       "All VNC ports of node {node} ({first}–{last}) are taken. Widen the range on the node's page, or delete a guest.",
@@ -135,6 +143,8 @@ export const guestsWords = defineWords({
     "guests.settings.memoryOvercommit": "内存超分",
     "guests.settings.memoryOvercommitHint":
       "节点上运行的虚拟机内存总和最多为节点内存的多少倍。1 最安全，更大则依赖虚拟机不会用满内存。",
+    "guests.settings.vcpuOvercommit": "vCPU 超配",
+    "guests.settings.vcpuOvercommitHint": "节点上运行的虚拟机的 vCPU 总数，可为其 CPU 数的多少倍。",
     "guests.settings.diskOvercommit": "磁盘超分",
     "guests.settings.diskOvercommitHint": "新磁盘最多可增长到存储文件夹可用空间的多少倍。",
     ...pageTexts["zh-CN"],
@@ -205,17 +215,22 @@ export const guestsWords = defineWords({
     "guests.nodeAway": "节点 {node} 没有响应。请在该节点启动 JimV，或选择其他节点。",
     "guests.nodeHypervisor": "节点 {node} 上的 libvirt 不可用，无法在其上创建。{reason}",
     "guests.nodeUnconfigured": "节点 {node} 尚未配置：需要存储目录、网络和 VNC 端口。",
-    "guests.nodeClosed": "模板所在的节点 {node} 不接收新虚拟机。请在节点页面开启，或在此明确选择它。",
+    "guests.nodeClosed": "节点 {node} 不接收自动分配的虚拟机。请在节点页面开启，或在此明确选择它。",
     "guests.templateElsewhere":
       "模板 {template} 位于节点 {node}，而不在 {asked}。请选择 {node}，或 {asked} 上的模板。",
     "guests.templateUnchecked": "模板 {template} 尚未检查，请检查后重试。",
     "guests.noMemory":
       "需要 {needMiB} MiB 内存，而节点 {node} 可供虚拟机使用的 {mostMiB} MiB 中只剩 {freeMiB} MiB。请减少内存、关闭一台虚拟机，或提高超配设置。",
+    "guests.noVcpus":
+      "需要 {need} 个 vCPU，而节点 {node} 可供虚拟机使用的 {most} 个中只剩 {free} 个。请减少 vCPU、关闭一台虚拟机，或提高超配设置。",
+    "guests.noNode": "没有节点可以接收该虚拟机。",
+    "guests.fewPlaces": "各节点只能容纳这 {count} 台虚拟机中的 {placed} 台，未创建任何内容。",
+    "guests.noNodes": "尚无可接收虚拟机的节点。请先在一台机器上启动 JimV。",
     "guests.manyVcpus": "节点 {node} 最多可为一台虚拟机提供 {most} 个 vCPU，不能是 {vcpus} 个。",
     "guests.noDisk":
       "需要立即写入 {needMiB} MiB，而节点 {node} 的存储池只剩 {freeMiB} MiB。请释放空间，或链接到模板。",
     "guests.noDiskGrowth":
-      "这些磁盘合计可能增长到 {needMiB} MiB；节点 {node} 的存储池剩余 {freeMiB} MiB，超配系数为 {overcommit}。请选择更小的磁盘或释放空间。",
+      "这些磁盘合计可能增长到 {needMiB} MiB，而节点 {node} 的存储池只能再分配 {freeMiB} MiB（可用空间乘以超配系数）。请选择更小的磁盘、释放空间，或提高该设置。",
     "guests.diskSmall": "磁盘必须容纳模板 {template}：至少 {leastGiB} GiB。",
     "guests.noPort":
       "节点 {node} 的 VNC 端口（{first}–{last}）已用完。请在节点页面扩大范围，或删除一台虚拟机。",
