@@ -10,12 +10,12 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
-  readFileSync,
   rmSync,
   writeFileSync,
 } from "node:fs";
 import { basename, join } from "node:path";
 import { randomPassword } from "../../src/core/vault.ts";
+import { markedProcess, processMark } from "./processes.ts";
 
 const parent = "/var/tmp";
 const prefix = "jimv-app-";
@@ -79,7 +79,7 @@ export class App {
     if (!existsSync(executable)) throw new Error(`${executable} is not there: run bun scripts/build.ts`);
     sweepStale();
     const folder = mkdtempSync(join(parent, prefix));
-    writeFileSync(join(folder, "owner"), `${process.pid} ${startTimeOf(process.pid)}`);
+    writeFileSync(join(folder, "owner"), processMark(process.pid));
     mkdirSync(join(folder, "plugins"));
     for (const file of options.plugins ?? []) {
       const target = join(folder, "plugins", basename(file));
@@ -143,7 +143,7 @@ export class App {
       stderr: "pipe",
     });
     this.child = child;
-    writeFileSync(join(this.folder, "child"), `${child.pid} ${startTimeOf(child.pid)}`);
+    writeFileSync(join(this.folder, "child"), processMark(child.pid));
     const from = this.output.length;
     void this.collect(child.stdout);
     void this.collect(child.stderr);
@@ -300,30 +300,14 @@ export async function demoTemplate(folder: string): Promise<string> {
   return path;
 }
 
-/** Field 22 of /proc/PID/stat: tells a process from a later one with the same number. */
-function startTimeOf(pid: number): string {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? "";
-  } catch {
-    return "";
-  }
-}
-
-/** True when the process that the file names still runs. */
-function lives(file: string): boolean {
-  if (!existsSync(file)) return false;
-  const [pid, startTime] = readFileSync(file, "utf8").split(" ");
-  return !!pid && !!startTime && startTimeOf(Number(pid)) === startTime;
-}
-
 function sweepStale(): void {
   for (const name of readdirSync(parent))
-    if (name.startsWith(prefix) && !lives(join(parent, name, "owner"))) sweep(join(parent, name));
+    if (name.startsWith(prefix) && markedProcess(join(parent, name, "owner")) === null)
+      sweep(join(parent, name));
 }
 
 function sweep(folder: string): void {
-  const child = join(folder, "child");
-  if (lives(child)) process.kill(Number(readFileSync(child, "utf8").split(" ")[0]), "SIGKILL");
+  const child = markedProcess(join(folder, "child"));
+  if (child !== null) process.kill(child, "SIGKILL");
   rmSync(folder, { recursive: true, force: true });
 }

@@ -5,6 +5,7 @@
  */
 import { App, type AppOptions } from "./app.ts";
 import { PrivateLibvirtd } from "./libvirtd.ts";
+import { run } from "./processes.ts";
 
 export interface Lab {
   libvirtd: PrivateLibvirtd;
@@ -70,10 +71,4 @@ export async function cable(libvirtd: PrivateLibvirtd): Promise<string> {
   await run(libvirtd.inNamespace(["ip", "addr", "add", `${address(2)}/30`, "dev", inside]));
   await run(libvirtd.inNamespace(["ip", "link", "set", inside, "up"]));
   return address(2);
-}
-
-async function run(command: string[]): Promise<void> {
-  const child = Bun.spawn(command, { stdin: "ignore", stdout: "ignore", stderr: "pipe" });
-  const [errors, status] = await Promise.all([new Response(child.stderr).text(), child.exited]);
-  if (status !== 0) throw new Error(`${command.join(" ")}: ${errors.trim()}`);
 }

@@ -16,6 +16,7 @@ import {
 } from "node:fs";
 import { connect } from "node:net";
 import { basename, join } from "node:path";
+import { markedProcess, processMark, run, startTimeOf } from "./processes.ts";
 
 const parent = "/var/tmp";
 const prefix = "jimv-libvirtd-";
@@ -96,7 +97,7 @@ export class PrivateLibvirtd {
   static async open(options: LibvirtdOptions = {}): Promise<PrivateLibvirtd> {
     sweepStale();
     const folder = mkdtempSync(join(parent, prefix));
-    writeFileSync(join(folder, "owner"), `${process.pid} ${startTimeOf(process.pid)}`);
+    writeFileSync(join(folder, "owner"), processMark(process.pid));
     for (const name of Object.keys(mounts)) mkdirSync(join(folder, name));
     mkdirSync(join(folder, "run/libvirt"));
     writeFileSync(join(folder, "etc/qemu.conf"), qemuConf);
@@ -195,15 +196,8 @@ export class PrivateLibvirtd {
   }
 
   /** What virsh prints. @throws Error with what it complains of */
-  async virsh(...args: string[]): Promise<string> {
-    const child = Bun.spawn(["virsh", "-q", "-c", this.uri, ...args], { stdin: "ignore", stderr: "pipe" });
-    const [output, errors, status] = await Promise.all([
-      new Response(child.stdout).text(),
-      new Response(child.stderr).text(),
-      child.exited,
-    ]);
-    if (status !== 0) throw new Error(`virsh ${args[0]}: ${errors.trim()}`);
-    return output;
+  virsh(...args: string[]): Promise<string> {
+    return run(["virsh", "-q", "-c", this.uri, ...args]);
   }
 
   /** Ends everything that runs in the namespace and removes every trace. */
@@ -226,25 +220,12 @@ function answers(socket: string): Promise<boolean> {
   });
 }
 
-/** Field 22 of /proc/PID/stat: tells a process from a later one with the same number. */
-function startTimeOf(pid: number): string {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? "";
-  } catch {
-    return "";
-  }
-}
-
 /** Removes what tests left that are no more. */
 function sweepStale(): void {
   for (const name of readdirSync(parent)) {
     if (!name.startsWith(prefix)) continue;
     const folder = join(parent, name);
-    const owner = join(folder, "owner");
-    const [pid, startTime] = existsSync(owner) ? readFileSync(owner, "utf8").split(" ") : [];
-    if (pid && startTime && startTimeOf(Number(pid)) === startTime) continue;
-    sweep(folder);
+    if (markedProcess(join(folder, "owner")) === null) sweep(folder);
   }
 }
 
