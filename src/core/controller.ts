@@ -37,6 +37,8 @@ export interface ControllerWorld {
   web: WebDesk;
   clusterId: string;
   leadership: Leadership;
+  /** Only nodes that have joined with a token are heard; otherwise whoever says hello is one (one process). */
+  membersOnly?: boolean;
 }
 
 export class Controller {
@@ -79,6 +81,13 @@ export class Controller {
     await this.dispatcher.idle();
     this.own.run();
     for (let last = this.started.pop(); last; last = this.started.pop()) last.undos.run();
+  }
+
+  /** Another controller committed something: settings are read anew, and new tasks sent, if we lead. */
+  wake(): void {
+    this.settings.forget();
+    this.applier.forget();
+    this.desk.kick();
   }
 
   /** A service that a plugin provides, for the program itself (set-up from the command line). */

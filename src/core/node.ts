@@ -32,8 +32,9 @@ export class Node {
   constructor(
     private readonly world: NodeWorld,
     private readonly identity: NodeIdentity,
+    onRefused?: ConstructorParameters<typeof NodeAgent>[2],
   ) {
-    this.agent = new NodeAgent(world, identity);
+    this.agent = new NodeAgent(world, identity, onRefused);
   }
 
   /** Starts the plugins in their order, then says hello. A plugin that throws stops all. */

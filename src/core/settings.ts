@@ -33,6 +33,11 @@ export class StoredSettings implements SettingsDesk {
     });
   }
 
+  /** Another controller may have changed some: they are read again. */
+  forget(): void {
+    this.cache.clear();
+  }
+
   private async stored(plugin: string): Promise<Record<string, unknown>> {
     const cached = this.cache.get(plugin);
     if (cached) return cached;

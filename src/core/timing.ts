@@ -19,6 +19,10 @@ export const timing = {
   migrationLockMilliseconds: 120_000,
   /** One migration step (altering a large table may copy it); then the start fails and is resumed later. */
   migrationStepMilliseconds: 3_600_000,
+  /** A controller's start waits so long for a MySQL that can't be reached, looking again … */
+  storeStartMilliseconds: 300_000,
+  /** … so often; then it ends with a sentence, and systemd may start it anew. */
+  storeStartAgainMilliseconds: 2_000,
   /** A leader that was not heard by the database for so long may be followed by another controller. */
   leaseMilliseconds: 15_000,
   /** The leader renews its lease so often, and the others try to take it. */

@@ -1,17 +1,16 @@
 /** What every mode with a controller shares: store, vault, words, web and the plugins' controller sides. */
-import { mkdirSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import type { Clock } from "../core/clock.ts";
-import { clusterIdOf } from "../core/cluster.ts";
+import { checkMasterKey, clusterIdOf, hasMasterKey, wrongKey } from "../core/cluster.ts";
 import { type Config, dataFiles } from "../core/config/config.ts";
 import { Controller, type Leadership } from "../core/controller.ts";
 import { accessService } from "../core/http/access-service.ts";
 import { createWeb, type Web } from "../core/http/server.ts";
 import { loadPlugins, provideFaces } from "../core/loader.ts";
 import type { Log } from "../core/log/log.ts";
-import { coreMigrations } from "../core/migrations.ts";
 import type { Plugin } from "../core/plugin.ts";
 import type { ControllerRoad } from "../core/road/contract.ts";
-import { openStore, type Store } from "../core/store/index.ts";
+import { type Store, StoreError } from "../core/store/index.ts";
 import { taskWords } from "../core/tasks/words.ts";
 import { Vault } from "../core/vault.ts";
 import { WordBook } from "../core/words.ts";
@@ -19,6 +18,7 @@ import { builtInPlugins } from "../plugins/index.ts";
 import { loadedPlugins, setupCode, setupHost, setupService, tasksTray } from "../plugins/program.ts";
 import { makeShell, serveAsset, uiWords } from "../ui/index.ts";
 import { faces } from "./faces.ts";
+import { migrationsOf, openStorePatiently } from "./open-store.ts";
 import { makeSetupCode } from "./setup-code.ts";
 import { version } from "./version.ts";
 
@@ -59,17 +59,8 @@ export async function makeControllerSide(
   const { clock, log, road } = world;
   const files = dataFiles(config.data);
   const plugins = await allPlugins(config);
-  const store = await openStore(
-    { kind: "sqlite", path: files.store },
-    { onListenerError: (error) => log.error("an event listener failed", { error }) },
-  );
-  await store.migrate([
-    ...coreMigrations,
-    ...plugins.flatMap((plugin) =>
-      plugin.migrations ? [{ name: plugin.name, migrations: plugin.migrations }] : [],
-    ),
-  ]);
-  const vault = Vault.open(files.masterKey);
+  const store = await openStorePatiently(config, migrationsOf(plugins), world);
+  const vault = await openVault(store, files.masterKey);
   const clusterId = await clusterIdOf(store);
   const words = new WordBook();
   for (const list of [uiWords, taskWords]) words.add(list);
@@ -101,4 +92,12 @@ export async function makeControllerSide(
     road: () => road.status(),
   });
   return { store, vault, web, controller, plugins, clusterId, words };
+}
+
+/** The master key; made where the store has no secrets yet. @throws StoreError where it is another store's */
+async function openVault(store: Store, path: string): Promise<Vault> {
+  if (!existsSync(path) && (await hasMasterKey(store))) throw new StoreError(wrongKey(path));
+  const vault = Vault.open(path);
+  await checkMasterKey(store, vault, path);
+  return vault;
 }

@@ -1,11 +1,11 @@
 /** `jimv token create`: an API token from the command line, also while the program runs. */
 import { Access } from "../core/auth/access.ts";
 import { realClock } from "../core/clock.ts";
-import { dataFiles } from "../core/config/config.ts";
 import { roles } from "../core/http/contract.ts";
+import { stderrLog } from "../core/log/log.ts";
 import { coreMigrations } from "../core/migrations.ts";
-import { openStore } from "../core/store/index.ts";
 import { type CommandSpec, UsageError } from "./commands.ts";
+import { openStorePatiently } from "./open-store.ts";
 import { configOf, textOption } from "./options.ts";
 
 const dayMilliseconds = 24 * 3_600_000;
@@ -32,9 +32,9 @@ export const tokenCreateCommand: CommandSpec = {
     if (days !== undefined && !/^[1-9]\d{0,4}$/.test(days))
       throw new UsageError("--days takes a whole number of days");
     const config = configOf(options);
-    const store = await openStore({ kind: "sqlite", path: dataFiles(config.data).store });
+    const log = stderrLog(config.logLevel);
+    const store = await openStorePatiently(config, coreMigrations, { clock: realClock, log });
     try {
-      await store.migrate(coreMigrations);
       const access = new Access(store, realClock);
       const { secret } = await access.createToken({
         name,

@@ -106,7 +106,16 @@ export async function makeStage(plugins: readonly Plugin[]): Promise<Stage> {
   let sequence = 0;
   const deliver = async (kind: string, body: ReportBody, node: string): Promise<void> => {
     sequence++;
-    const envelope = { node, generation: "g1", sequence, incarnation: 1, at: clock.now(), kind, body };
+    const envelope = {
+      node,
+      machine: node,
+      generation: "g1",
+      sequence,
+      incarnation: 1,
+      at: clock.now(),
+      kind,
+      body,
+    };
     await ends.get(node)?.deliver([envelope]);
   };
   const report = async (kind: string, body: ReportBody, node = "kvm-1"): Promise<void> => {

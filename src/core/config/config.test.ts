@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ConfigError, isLoopback, loadConfig, parseListen } from "./config.ts";
+import { storeConnection } from "./connections.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "jimv-config-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -58,4 +59,40 @@ test("parseListen reads what people write", () => {
 test("isLoopback", () => {
   expect(["127.0.0.1", "127.9.9.9", "::1", "localhost"].every(isLoopback)).toBe(true);
   expect(["0.0.0.0", "10.0.0.1", "::"].some(isLoopback)).toBe(false);
+});
+
+describe("storeConnection", () => {
+  const connection = (text: string) => storeConnection(loadConfig({ file: file(text) }, {}));
+
+  test("is the data folder's SQLite, unless something of MySQL is given", () => {
+    expect(connection('data = "/d"\n')).toEqual({ kind: "sqlite", path: "/d/jimv.sqlite" });
+    expect(connection('[store]\nurl = "mysql://me@[fd00::1]:33/x"\n')).toMatchObject({
+      kind: "mysql",
+      host: "fd00::1",
+      port: 33,
+      user: "me",
+      database: "x",
+      password: "",
+    });
+    const secret = file("p w\n");
+    expect(connection(`[store]\nhost = "db"\npasswordFile = "${secret}"\n`)).toMatchObject({
+      host: "db",
+      port: 3306,
+      user: "jimv",
+      database: "jimv",
+      password: "p w",
+    });
+  });
+
+  test.each([
+    ['[store]\nkind = "mysql"\n', "store.url"],
+    ['[store]\nkind = "sqlite"\nhost = "db"\n', "store.kind"],
+    ['[store]\nurl = "http://db"\n', "store.url"],
+    ['[store]\nurl = "mysql://u:secret@db"\n', "store.passwordFile"],
+    ['[store]\nhost = "db"\npassword = "a"\npasswordFile = "b"\n', "give one of them"],
+    ['[store]\nhost = "db"\npasswordFile = "/nowhere/at/all"\n', "store.passwordFile"],
+  ])("names the key that is wrong in %j", (text, key) => {
+    expect(() => connection(text)).toThrow(ConfigError);
+    expect(() => connection(text)).toThrow(key);
+  });
 });

@@ -32,6 +32,42 @@ export const configSchema = Section({
   }),
   libvirt: Section({
     uri: Type.String({ default: "qemu:///system" }),
+    /** Where libvirt and QEMU look for certificates; a joined node puts its own there. "none": nowhere. */
+    pki: Type.String({ default: "/etc/pki" }),
+  }),
+  /** Where a controller keeps its truth. Without any of these keys: SQLite in the data folder. */
+  store: Section({
+    kind: Type.Optional(Type.Union([Type.Literal("sqlite"), Type.Literal("mysql")])),
+    /** `mysql://user@host:3306/database`; the keys below go over its parts. */
+    url: Type.Optional(Type.String()),
+    host: Type.Optional(Type.String({ minLength: 1 })),
+    port: Type.Optional(Type.Integer({ minimum: 1, maximum: 65535 })),
+    /** A socket's path, instead of host and port. */
+    socket: Type.Optional(Type.String()),
+    user: Type.Optional(Type.String()),
+    password: Type.Optional(Type.String()),
+    passwordFile: Type.Optional(Type.String()),
+    database: Type.Optional(Type.String()),
+  }),
+  /** The road of a cluster. Nodes get theirs when they join. */
+  redis: Section({
+    /** `redis://host:6379`, or `rediss://…` for TLS. It must be the address that nodes reach, too. */
+    url: Type.Optional(Type.String()),
+    user: Type.Optional(Type.String()),
+    password: Type.Optional(Type.String()),
+    passwordFile: Type.Optional(Type.String()),
+    /** PEM file of the authority that signed Redis' certificate, where the system doesn't know it. */
+    ca: Type.Optional(Type.String()),
+  }),
+  /** How a node finds its cluster the first time; later starts need neither. */
+  join: Section({
+    url: Type.Optional(Type.String()),
+    tokenFile: Type.Optional(Type.String()),
+  }),
+  /** Where other machines reach this node: an address, or the interface whose first address it is. */
+  management: Section({
+    address: Type.Optional(Type.String({ maxLength: 45 })),
+    interface: Type.Optional(Type.String({ maxLength: 15 })),
   }),
 });
 export type Config = Static<typeof configSchema> & {
@@ -50,6 +86,18 @@ export const environmentKeys = {
   JIMV_LIBVIRT_URI: "libvirt.uri",
   JIMV_TLS_CERTIFICATE: "tls.certificate",
   JIMV_TLS_KEY: "tls.key",
+  JIMV_STORE_KIND: "store.kind",
+  JIMV_STORE_URL: "store.url",
+  JIMV_STORE_PASSWORD: "store.password",
+  JIMV_STORE_PASSWORD_FILE: "store.passwordFile",
+  JIMV_REDIS_URL: "redis.url",
+  JIMV_REDIS_PASSWORD: "redis.password",
+  JIMV_REDIS_PASSWORD_FILE: "redis.passwordFile",
+  JIMV_REDIS_CA: "redis.ca",
+  JIMV_JOIN_URL: "join.url",
+  JIMV_JOIN_TOKEN_FILE: "join.tokenFile",
+  JIMV_MANAGEMENT_ADDRESS: "management.address",
+  JIMV_MANAGEMENT_INTERFACE: "management.interface",
 } as const;
 
 /** Something in the configuration is not right; the message says which key, and where it was given. */
@@ -141,5 +189,9 @@ export function dataFiles(data: string) {
     nodeKey: join(data, "node.key"),
     tls: join(data, "tls"),
     lock: join(data, "jimv.lock"),
+    /** A node's membership: which cluster, its road and its secret. */
+    membership: join(data, "membership.json"),
+    /** A node's certificate of the cluster's authority, with its key. */
+    pki: join(data, "pki"),
   };
 }

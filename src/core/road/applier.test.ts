@@ -77,6 +77,7 @@ describe("the applier", () => {
 
   const report = (sequence: number, kind = "make", generation = "one"): Envelope => ({
     node: "node-1",
+    machine: "",
     generation,
     sequence,
     incarnation: 1,
@@ -171,5 +172,41 @@ describe("the applier", () => {
     await expect(deliver([report(2)])).rejects.toBeInstanceOf(LeaseLostError);
     expect(await position()).toBe(1);
     expect(await made()).toBe(1);
+  });
+
+  test("another machine of a node's name changes nothing, and both sides are told", async () => {
+    making();
+    await deliver([report(1)]);
+    await store.run(update(peers, { machineId: "its own" }, eq(peers.name, "node-1")));
+    applier.forget();
+    sent.length = 0;
+    const theirs = (sequence: number, kind: string): Envelope => ({
+      ...report(sequence, kind, "theirs"),
+      machine: "another",
+    });
+    await deliver([theirs(5, "make"), theirs(6, "hello"), theirs(7, "make")]);
+    expect(await made()).toBe(1);
+    expect(await position()).toBe(1);
+    const refused = { word: "node.refused.taken", args: { node: "node-1", machine: "another" } };
+    expect(sent).toEqual([{ type: "refused", machine: "another", ...refused }]);
+    const [peer] = await store.select(peers);
+    expect(peer?.refusal).toEqual({ ...refused, at: 42, own: false });
+    await deliver([{ ...report(2), machine: "its own" }]);
+    expect(await made()).toBe(2);
+  });
+
+  test("where nodes join with a token, who has not joined is not heard", async () => {
+    const road: ControllerRoad = {
+      send: async (_node, command) => void sent.push(command),
+      onReports: (handler) => {
+        deliver = handler;
+        return () => {};
+      },
+      status: () => ({ kind: "redis", connected: true, since: 0, reason: null }),
+    };
+    new Applier({ store, clock, road, log: silentLog, membersOnly: true }, () => epoch).start();
+    await deliver([report(1, "hello"), report(2)]);
+    expect(await store.count(peers)).toBe(0);
+    expect(sent).toMatchObject([{ type: "refused", word: "node.refused.unknown" }]);
   });
 });

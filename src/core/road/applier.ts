@@ -30,7 +30,14 @@ export class Applier {
   private chain: Promise<void> = Promise.resolve();
 
   constructor(
-    private readonly world: { store: Store; clock: Clock; road: ControllerRoad; log: Log },
+    private readonly world: {
+      store: Store;
+      clock: Clock;
+      road: ControllerRoad;
+      log: Log;
+      /** Only nodes that have joined are heard; otherwise whoever says hello is one (a single process). */
+      membersOnly?: boolean;
+    },
     /** The lease's epoch, so that a controller that lost the lead can't write as leader. */
     private readonly epoch: () => number | undefined,
   ) {}
@@ -56,9 +63,14 @@ export class Applier {
     });
   }
 
+  /** Nodes were renamed or removed: what is known of them is read again. */
+  forget(): void {
+    this.known.clear();
+  }
+
   private async applyAll(envelopes: readonly Envelope[]): Promise<void> {
-    for (const envelope of envelopes) await this.apply(envelope);
-    const last = envelopes.at(-1);
+    let last: Envelope | undefined;
+    for (const envelope of envelopes) if (await this.apply(envelope)) last = envelope;
     if (!last) return;
     const { node, generation } = last;
     const peer = this.known.get(node);
@@ -67,11 +79,16 @@ export class Applier {
     await this.world.road.send(node, { type: "applied", generation, sequence });
   }
 
-  private async apply(envelope: Envelope): Promise<void> {
-    const peer = await this.peerOf(envelope);
-    const position = peer.generation === envelope.generation ? peer.position : -1;
-    if (envelope.sequence <= position) return;
+  /** False when nothing may be acknowledged: it comes from a machine that is not the node of that name. */
+  private async apply(envelope: Envelope): Promise<boolean> {
     for (let left = staleTries; ; left--) {
+      const peer = await this.peerOf(envelope);
+      if (!peer || (peer.machineId !== "" && peer.machineId !== envelope.machine)) {
+        if (envelope.kind === "hello") await this.refuse(envelope, peer);
+        return false;
+      }
+      const position = peer.generation === envelope.generation ? peer.position : -1;
+      if (envelope.sequence <= position) return true;
       const effects = await this.effectsOf(envelope);
       const next = {
         ...peer,
@@ -93,13 +110,16 @@ export class Applier {
         );
         this.known.set(peer.name, Object.assign(peer, next));
         effects.after?.();
-        return;
+        return true;
       } catch (error) {
         // Whoever leads now applies it.
         if (error instanceof StoreUnavailableError || error instanceof LeaseLostError) throw error;
         // Rows changed, or something booked was taken, since the handler looked: it looks again.
         const isStale = error instanceof StoreExpectationError || error instanceof StoreUniqueError;
-        if (isStale && left > 1) continue;
+        if (isStale && left > 1) {
+          this.known.delete(envelope.node);
+          continue;
+        }
         // A report that can never be applied must not hold up all later ones: it is logged and passed over.
         if (effects.statements.length === 0) throw error;
         this.world.log.error("report passed over", {
@@ -109,9 +129,30 @@ export class Applier {
         });
         await this.write([update(peers, changed, eq(peers.name, name))], []);
         this.known.set(peer.name, Object.assign(peer, next));
-        return;
+        return true;
       }
     }
+  }
+
+  /** Tells both sides: the machine by a command, people by the peer's row, which the node's page shows. */
+  private async refuse(envelope: Envelope, peer: Peer | null): Promise<void> {
+    const { node, machine } = envelope;
+    const word = peer ? "node.refused.taken" : "node.refused.unknown";
+    const args = { node, machine };
+    const { store, road, clock, log } = this.world;
+    log.warn(
+      peer
+        ? "another machine uses this node's name and is not heard: rename it, or remove the old node first"
+        : "a machine that has not joined says hello and is not heard: let it join with a token",
+      { node, machine },
+    );
+    if (peer) {
+      const refusal = { word, args, at: clock.now(), own: false };
+      const event = { topic: "node", key: node, data: { refused: machine } };
+      await store.run(update(peers, { refusal }, eq(peers.name, node)), { events: [event] });
+      peer.refusal = refusal;
+    }
+    await road.send(node, { type: "refused", machine, word, args });
   }
 
   private write(statements: Statement[], events: EventRow[]): Promise<void> {
@@ -138,7 +179,8 @@ export class Applier {
     }
   }
 
-  private async peerOf(envelope: Envelope): Promise<Peer> {
+  /** The node that a report claims to be from; null for one that has not joined. */
+  private async peerOf(envelope: Envelope): Promise<Peer | null> {
     const cached = this.known.get(envelope.node);
     if (cached) return cached;
     const stored = await this.world.store.first(peers, { where: eq(peers.name, envelope.node) });
@@ -146,6 +188,7 @@ export class Applier {
       this.known.set(envelope.node, stored);
       return stored;
     }
+    if (this.world.membersOnly) return null;
     const fresh: Peer = {
       name: envelope.node,
       machineId: "",
@@ -156,6 +199,8 @@ export class Applier {
       generation: envelope.generation,
       position: -1,
       heardAt: this.world.clock.now(),
+      protocol: 0,
+      refusal: null,
     };
     await this.world.store.batch([insert(peers, fresh)]);
     this.known.set(envelope.node, fresh);

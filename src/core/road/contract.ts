@@ -5,12 +5,23 @@
 import type { EventRow, Statement } from "../store/index.ts";
 import type { Undo } from "../undo.ts";
 
+/**
+ * The number of this version's way of talking. It rises when an older program would misread a newer one; one
+ * step apart still works together, so that a cluster is upgraded machine by machine.
+ */
+export const roadProtocol = 1;
+
+/** Whether a node of another protocol may be given tasks. */
+export const speaksWithUs = (protocol: number): boolean => Math.abs(protocol - roadProtocol) <= 1;
+
 /** Facts of a report, kept as JSON. */
 export type ReportBody = Record<string, unknown>;
 
 /** A report under way. (generation, sequence) is its identity; sequence rises by more than 0 a report. */
 export interface Envelope {
   node: string;
+  /** The machine-id of who wrote it: a name may be claimed by two machines, but belongs to one. */
+  machine: string;
   /** Which outbox wrote it: a new outbox means that the sequence starts over. */
   generation: string;
   sequence: number;
@@ -52,7 +63,12 @@ export type Command =
   /** Everything up to here is applied: the outbox may forget it. */
   | { type: "applied"; generation: string; sequence: number }
   /** Say hello again. */
-  | { type: "greet" };
+  | { type: "greet" }
+  /**
+   * The machine with this id (null: any of that name) is not the cluster's node of this name, or can't be worked
+   * with. `word` says why. It goes on saying hello, since a person may mend it.
+   */
+  | { type: "refused"; machine: string | null; word: string; args: Record<string, string | number> };
 
 /** The controller's end. */
 export interface ControllerRoad {

@@ -135,7 +135,7 @@ export class Outbox {
   }
 
   /** Reports after `sequence`, in order. No later one is handed out before an earlier one. */
-  pending(after: number, incarnation: number): Envelope[] {
+  pending(after: number, sender: Pick<Envelope, "incarnation" | "machine">): Envelope[] {
     if (this.closed) return [];
     const durable = this.db
       .query<OutboxRow, [number, number]>(
@@ -150,7 +150,7 @@ export class Outbox {
         node: this.node,
         generation: this.generation,
         sequence: row.sequence,
-        incarnation,
+        ...sender,
         at: row.at,
         kind: row.kind,
         body: JSON.parse(row.body) as ReportBody,

@@ -30,6 +30,8 @@ describe("the node's agent", () => {
   let agent: NodeAgent;
   let say: (command: Command) => void;
   let reports: Envelope[];
+  /** What it was told of refusals and (null) of welcomes after them. */
+  let refusals: (string | null)[];
   const key = NodeKey.random();
   /** What the operation does. */
   let work: (operation: Operation, payload: { n: number; secret?: string | undefined }) => Promise<void>;
@@ -40,6 +42,7 @@ describe("the node's agent", () => {
     clock = new PretendedClock();
     outbox = new Outbox(":memory:", clock, "node-1");
     reports = [];
+    refusals = [];
     work = async () => {};
     takeBack = async () => {};
     const road = {
@@ -57,6 +60,7 @@ describe("the node's agent", () => {
     agent = new NodeAgent(
       { clock, road, log: silentLog, outbox, key },
       { name: "node-1", machineId: "m", version: "0", features: [] },
+      (refusal) => refusals.push(refusal?.word ?? null),
     );
     const run = async (operation: Operation, payload: { n: number; secret?: string | undefined }) => {
       await work(operation, payload);
@@ -105,6 +109,21 @@ describe("the node's agent", () => {
     await settled();
     expect(times).toBe(1);
     expect(ends()).toEqual([["a", 1, "succeeded", null]]);
+  });
+
+  test("a refusal meant for this machine is told once, and it goes on saying hello until it is welcomed", async () => {
+    const refuse = (machine: string | null): void =>
+      say({ type: "refused", machine, word: "node.refused.taken", args: {} });
+    refuse("another machine");
+    expect(refusals).toEqual([]);
+    const hellos = count("hello");
+    refuse("m");
+    refuse("m");
+    expect(refusals).toEqual(["node.refused.taken"]);
+    await clock.advance(timing.helloAgainMilliseconds * 2);
+    expect(count("hello")).toBe(hellos + 2);
+    say({ type: "welcome", incarnation: 2, open: [] });
+    expect(refusals).toEqual(["node.refused.taken", null]);
   });
 
   test("opens secrets that were sealed to it, and refuses payloads it can't read", async () => {

@@ -8,7 +8,7 @@ import type { Clock } from "../clock.ts";
 import { AppError, errorText } from "../errors.ts";
 import { HypervisorError } from "../libvirt/hypervisor.ts";
 import type { Log } from "../log/log.ts";
-import type { Command, NodeRoad, TaskCommand } from "../road/contract.ts";
+import { type Command, type NodeRoad, roadProtocol, type TaskCommand } from "../road/contract.ts";
 import type { Outbox } from "../road/outbox.ts";
 import { timing } from "../timing.ts";
 import { type Undo, UndoList } from "../undo.ts";
@@ -66,11 +66,15 @@ export class NodeAgent {
   /** Tasks named in the last hello; those that its welcome leaves out are over. */
   private named = new Map<string, number>();
   private welcomed = false;
+  /** What we were refused with last, so that it is told once and not at each hello. */
+  private refusal: string | null = null;
   lastTurnAt: number | null = null;
 
   constructor(
     private readonly world: { clock: Clock; road: NodeRoad; log: Log; outbox: Outbox; key: NodeKey },
     private readonly identity: NodeIdentity,
+    /** Told when the controller refuses this machine, and (with null) when it welcomes it again. */
+    private readonly onRefused: (refusal: TaskError | null) => void = () => {},
   ) {}
 
   operation<P extends TObject, R extends TSchema>(
@@ -130,7 +134,8 @@ export class NodeAgent {
   private hello(): void {
     this.named = new Map([...this.tasks.values()].map((task) => [task.id, task.fence]));
     const running = [...this.named].map(([id, fence]) => ({ id, fence }));
-    this.report("hello", { ...this.identity, publicKey: this.world.key.publicKey, running }, "hello");
+    const { publicKey } = this.world.key;
+    this.report("hello", { ...this.identity, protocol: roadProtocol, publicKey, running }, "hello");
   }
 
   private hear(command: Command): void {
@@ -145,6 +150,7 @@ export class NodeAgent {
       case "welcome":
         this.incarnation = command.incarnation;
         this.welcomed = true;
+        this.tell(null);
         this.withdraw(new Set(command.open));
         for (const welcome of this.welcomes) void this.guarded("welcome", async () => welcome());
         // Entries of tasks that stay open are taken back when the task is begun anew.
@@ -156,7 +162,19 @@ export class NodeAgent {
         return;
       case "greet":
         this.hello();
+        return;
+      case "refused":
+        if (command.machine !== null && command.machine !== this.identity.machineId) return;
+        this.welcomed = false;
+        this.tell({ word: command.word, args: command.args });
     }
+  }
+
+  private tell(refusal: TaskError | null): void {
+    const told = refusal && JSON.stringify(refusal);
+    if (told === this.refusal) return;
+    this.refusal = told;
+    this.onRefused(refusal);
   }
 
   /** Ends tasks that the controller has given up while it could not be heard. */
@@ -394,7 +412,8 @@ export class NodeAgent {
     try {
       for (;;) {
         if (this.stopped) return;
-        const batch = outbox.pending(this.deliveredTo, this.incarnation);
+        const sender = { incarnation: this.incarnation, machine: this.identity.machineId };
+        const batch = outbox.pending(this.deliveredTo, sender);
         const last = batch.at(-1);
         if (!last) break;
         await road.deliver(batch);

@@ -174,6 +174,7 @@ export class Desk implements TaskDesk {
     const secrets = secretFields(kind.payload).filter((name) => typeof sealed[name] === "string");
     const peer = await this.store.first(peers, { where: eq(peers.name, node) });
     if (!peer || peer.publicKey === "") throw new AppError("unavailable", "task.nodeUnknown", { node });
+    if (peer.refusal?.own) throw new AppError("unavailable", peer.refusal.word, peer.refusal.args);
     for (const name of secrets) sealed[name] = sealTo(peer.publicKey, String(sealed[name]));
     return sealed;
   }

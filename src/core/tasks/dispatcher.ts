@@ -12,6 +12,7 @@ import {
   type EventRow,
   eq,
   inArray,
+  isNotNull,
   isNull,
   lte,
   or,
@@ -24,7 +25,7 @@ import {
 import { timing } from "../timing.ts";
 import { type Undo, UndoList } from "../undo.ts";
 import type { Desk } from "./desk.ts";
-import { openTaskStates } from "./kind.ts";
+import { openTaskStates, type TaskError } from "./kind.ts";
 import { peers, type Task, tasks } from "./schema.ts";
 
 /** Tasks looked at in one turn; the rest follow in the next. */
@@ -34,6 +35,8 @@ export class Dispatcher {
   private turn: Promise<void> | null = null;
   private again = false;
   private stopped = false;
+  /** When a task's end was asked for last, by task. */
+  private readonly cancelsSent = new Map<string, number>();
   private readonly undos = new UndoList();
   lastTurnAt: number | null = null;
 
@@ -48,7 +51,7 @@ export class Dispatcher {
   start(): Undo {
     this.stopped = false;
     this.undos.add(this.desk.onKick(() => this.kick()));
-    this.undos.add(this.desk.onCancel((task) => void this.send(task.nodeName, cancelOf(task))));
+    this.undos.add(this.desk.onCancel(() => this.kick()));
     this.undos.add(this.world.clock.every(timing.dispatchTurnMilliseconds, () => this.kick()));
     this.kick();
     void this.greet();
@@ -94,6 +97,7 @@ export class Dispatcher {
     try {
       await this.expire();
       await this.sendQueued();
+      await this.sendCancels();
       this.lastTurnAt = this.world.clock.now();
     } catch (error) {
       // The next turn tries again; nothing is lost meanwhile, since the store has every open task.
@@ -103,6 +107,7 @@ export class Dispatcher {
 
   private async sendQueued(): Promise<void> {
     const lostBefore = this.world.clock.now() - timing.resendMilliseconds;
+    const refused = await this.refusedNodes();
     const waiting = await this.world.store.select(tasks, {
       where: and(eq(tasks.state, "queued"), or(isNull(tasks.sentAt), lte(tasks.sentAt, lostBefore))),
       orderBy: [asc(tasks.createdAt), asc(tasks.id)],
@@ -110,7 +115,7 @@ export class Dispatcher {
     });
     for (const task of waiting) {
       if (this.stopped) return;
-      if (!(await this.markSent(task))) continue;
+      if (refused.has(task.nodeName) || !(await this.markSent(task))) continue;
       await this.send(task.nodeName, {
         type: "task",
         id: task.id,
@@ -122,6 +127,35 @@ export class Dispatcher {
       if (task.cancelRequested) await this.send(task.nodeName, cancelOf(task));
     }
     if (waiting.length === turnLimit) this.again = true;
+  }
+
+  /** Nodes that are not given tasks: their programs are too far from this one's. */
+  private async refusedNodes(): Promise<Set<string>> {
+    const known = await this.world.store.select(peers, { where: isNotNull(peers.refusal) });
+    return new Set(known.filter((peer) => peer.refusal?.own).map((peer) => peer.name));
+  }
+
+  /**
+   * Tells the nodes about tasks that are to end. The controller that was asked need not be the one that leads,
+   * and a command may be lost: told again until the task has ended.
+   */
+  private async sendCancels(): Promise<void> {
+    const now = this.world.clock.now();
+    const ending = await this.world.store.select(tasks, {
+      where: and(
+        inArray(tasks.state, [...openTaskStates]),
+        eq(tasks.cancelRequested, true),
+        isNotNull(tasks.sentAt),
+      ),
+      limit: turnLimit,
+    });
+    const open = new Set(ending.map((task) => task.id));
+    for (const id of this.cancelsSent.keys()) if (!open.has(id)) this.cancelsSent.delete(id);
+    for (const task of ending) {
+      if (now - (this.cancelsSent.get(task.id) ?? 0) < timing.resendMilliseconds) continue;
+      this.cancelsSent.set(task.id, now);
+      await this.send(task.nodeName, cancelOf(task));
+    }
   }
 
   /**
@@ -218,6 +252,11 @@ export class Dispatcher {
     const staying = (await this.openTasks(node)).map((task) => task.id);
     await this.send(node, { type: "welcome", incarnation, open: staying });
     this.kick();
+  }
+
+  /** Says to a machine that it is not worked with, and why. */
+  refuse(node: string, machine: string, refusal: TaskError): void {
+    void this.send(node, { type: "refused", machine, ...refusal });
   }
 
   /** What becomes of a task that its node was sent and does not know. */

@@ -2,7 +2,7 @@
 import type { Clock } from "../clock.ts";
 import type { Log } from "../log/log.ts";
 import type { Applier } from "../road/applier.ts";
-import type { Envelope, ReportEffects } from "../road/contract.ts";
+import { type Envelope, type ReportEffects, roadProtocol, speaksWithUs } from "../road/contract.ts";
 import { eq, type Store, update } from "../store/index.ts";
 import { type Undo, UndoList } from "../undo.ts";
 import { type Desk, taskEvent } from "./desk.ts";
@@ -72,12 +72,10 @@ export function handleTaskReports(
     applier.on("hello", async (envelope) => {
       const peer = applier.peer(envelope.node);
       const { machineId, publicKey, version, features, running } = envelope.body;
-      if (peer && peer.machineId !== "" && peer.machineId !== machineId) {
-        world.log.error("another machine uses this node's name: rename it, or remove the old node first", {
-          node: envelope.node,
-        });
-        return nothing;
-      }
+      const protocol = typeof envelope.body.protocol === "number" ? envelope.body.protocol : 0;
+      const refusal = speaksWithUs(protocol)
+        ? null
+        : foreignProtocol(envelope.node, protocol, String(version));
       const incarnation = (peer?.incarnation ?? 0) + 1;
       // Read here, between the reports before the hello and those after: what runs now is in its list, or lost.
       const open = await dispatcher.openTasks(envelope.node);
@@ -87,18 +85,37 @@ export function handleTaskReports(
         version: String(version ?? ""),
         features: Array.isArray(features) ? features.map(String) : [],
         incarnation,
+        protocol,
+        refusal: refusal && { ...refusal, at: world.clock.now(), own: true },
       };
       return {
         statements: [update(peers, known, eq(peers.name, envelope.node))],
         events: [{ topic: "node", key: envelope.node, data: { hello: incarnation } }],
         after: () => {
           if (peer) Object.assign(peer, known);
+          if (refusal) {
+            world.log.warn(
+              "a node's program is too far from this one's and gets no tasks: upgrade the older one",
+              {
+                node: envelope.node,
+                version: known.version,
+              },
+            );
+            dispatcher.refuse(envelope.node, envelope.machine, refusal);
+            return;
+          }
           dispatcher.welcome(envelope.node, incarnation, runningOf(running), open);
         },
       };
     }),
   );
   return () => undos.run();
+}
+
+/** What a node hears whose program talks too differently from this one. */
+function foreignProtocol(node: string, protocol: number, version: string): TaskError {
+  const args = { node, version, theirs: protocol, ours: roadProtocol };
+  return { word: protocol < roadProtocol ? "node.refused.tooOld" : "node.refused.tooNew", args };
 }
 
 /** What a hello says of running tasks: fences by id. */

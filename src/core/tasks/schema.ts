@@ -56,6 +56,16 @@ export const tasks = table(
 );
 export type Task = Row<typeof tasks>;
 
+/** A hello that was refused. */
+export interface PeerRefusal {
+  word: string;
+  args: Record<string, string | number>;
+  /** UTC milliseconds of the last such hello. */
+  at: number;
+  /** True when the node itself is refused, and not another machine of its name. */
+  own: boolean;
+}
+
 /** The nodes as the road knows them: whose reports are read, and how far. */
 export const peers = table("peers", {
   name: text(64).primaryKey(),
@@ -68,5 +78,9 @@ export const peers = table("peers", {
   /** The sequence of the last applied report. */
   position: bigint().notNull(),
   heardAt: time().notNull(),
+  /** `roadProtocol` of the node's program; 0 before its first hello. */
+  protocol: integer().notNull(),
+  /** Why it can't be worked with, or who else claims its name; null when all is well. */
+  refusal: json<PeerRefusal>(),
 });
 export type Peer = Row<typeof peers>;

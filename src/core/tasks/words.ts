@@ -11,6 +11,14 @@ export const taskWords = defineWords({
     "task.alreadyEnded": "This task has ended already, so there is nothing left to cancel.",
     "task.notCancellable": "This task can't be stopped half-way: it ends by itself within a short time.",
     "task.nodeUnknown": "Node {node} never reported to this controller. Start JimV there, then try again.",
+    "node.refused.taken":
+      "The name {node} belongs to another machine of this cluster. Give this machine (machine-id {machine}) another hostname, or remove the old node on its page first, then join again.",
+    "node.refused.unknown":
+      "The cluster has no node {node}. It was removed, or never joined: make a token on the page of nodes and join with it.",
+    "node.refused.tooOld":
+      "Node {node} runs JimV {version}, which is too old for the controller (protocol {theirs}, needed {ours} or one less). It gets no tasks until it is upgraded.",
+    "node.refused.tooNew":
+      "Node {node} runs JimV {version}, which is too new for the controller (protocol {theirs}, it knows {ours} and one more). It gets no tasks until the controller is upgraded.",
     "task.expiredQueued":
       "Node {node} did not take the task in time, and it was withdrawn. See on the node's page whether it is live, then try again.",
     "task.expiredRunning":
@@ -58,6 +66,14 @@ export const taskWords = defineWords({
     "task.alreadyEnded": "任务已经结束，无需取消。",
     "task.notCancellable": "该任务不能中途停止，它很快会自行结束。",
     "task.nodeUnknown": "节点 {node} 从未向本控制器报告。请在该节点启动 JimV 后重试。",
+    "node.refused.taken":
+      "名称 {node} 已属于本集群的另一台机器。请为这台机器（machine-id {machine}）更换主机名，或先在节点页面移除旧节点，然后重新加入。",
+    "node.refused.unknown":
+      "集群中没有节点 {node}：它已被移除，或从未加入。请在节点页面生成令牌，然后用它加入。",
+    "node.refused.tooOld":
+      "节点 {node} 运行的 JimV {version} 对控制器来说太旧（协议 {theirs}，需要 {ours} 或低一级）。升级之前不会向它派发任务。",
+    "node.refused.tooNew":
+      "节点 {node} 运行的 JimV {version} 对控制器来说太新（协议 {theirs}，控制器支持 {ours} 及高一级）。升级控制器之前不会向它派发任务。",
     "task.expiredQueued": "节点 {node} 未能按时接收任务，任务已撤回。请在节点页面确认它在线后重试。",
     "task.expiredRunning": "节点 {node} 未能按时完成，任务已终止。请查看节点的负载和存储后重试。",
     "task.interrupted": "任务执行期间节点 {node} 上的 JimV 停止了。未完成的部分会被撤回，请重试。",
