@@ -6,6 +6,7 @@
 import {
   createCipheriv,
   createDecipheriv,
+  createHmac,
   createPrivateKey,
   createPublicKey,
   diffieHellman,
@@ -13,6 +14,7 @@ import {
   hkdfSync,
   type KeyObject,
   randomBytes,
+  scryptSync,
 } from "node:crypto";
 import { chmodSync, existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 
@@ -59,6 +61,16 @@ export class Vault {
   /** A vault for tests and pretended worlds. */
   static random(): Vault {
     return new Vault(randomBytes(32));
+  }
+
+  /** The holder of a key made from a password (scrypt, 32 MiB); `salt` is stored beside what it seals. */
+  static ofPassword(password: string, salt: Uint8Array): Vault {
+    return new Vault(scryptSync(password, salt, 32, { N: 2 ** 15, r: 8, p: 1, maxmem: 2 ** 26 }));
+  }
+
+  /** Tells keys apart without telling the key. */
+  get fingerprint(): string {
+    return createHmac("sha256", this.key).update("jimv master key").digest("hex").slice(0, 32);
   }
 
   seal(text: string): string {

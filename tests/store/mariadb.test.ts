@@ -18,6 +18,7 @@ import { startMariadb, type TestMariadb } from "../support/mariadb.ts";
 import { migrationContract, migrationSources } from "../support/migration-contract.ts";
 import { describeMariadb, tablesMatchMigrations } from "../support/schema.ts";
 import { storeContract } from "../support/store-contract.ts";
+import { snapshotContract } from "../support/store-contract-snapshot.ts";
 import {
   contractMigrations,
   contractTables,
@@ -53,6 +54,8 @@ async function migrated(): Promise<{ config: Config; store: Store }> {
 }
 
 storeContract("MariaDB", async () => openStore(await server.database(), { onListenerError: () => {} }));
+
+snapshotContract("MariaDB", async () => openStore(await server.database(), { onListenerError: () => {} }));
 
 migrationContract("MariaDB", async () => {
   const config = await server.database();

@@ -24,6 +24,8 @@ export interface Engine {
    * synchronously after the commit, in the order of commits for programs with an `alone` query.
    */
   transaction<T>(program: () => Program<T>, committed: (result: T) => void): Promise<T>;
+  /** Reads that all see the rows of one moment, whatever is written meanwhile. */
+  snapshot<T>(work: (read: (query: Query) => Promise<Outcome>) => Promise<T>): Promise<T>;
   /** A connection of its own under the migration lock; see `migrations.ts`. */
   migrate<T>(work: (session: MigrationSession) => Promise<T>): Promise<T>;
   close(): Promise<void>;

@@ -39,5 +39,14 @@ export * from "./expressions.ts";
 export { type LeaseStore, leaderLease } from "./leases.ts";
 export type { Migration, MigrationSource } from "./migrations.ts";
 export * from "./schema.ts";
+export {
+  loadSnapshot,
+  markMoved,
+  refuseUnfit,
+  type Snapshot,
+  SnapshotError,
+  type SnapshotHeader,
+  type SnapshotRows,
+} from "./snapshot.ts";
 export * from "./statements.ts";
 export type { BatchOptions, Store, StoreHooks } from "./store.ts";

@@ -183,6 +183,23 @@ export function openMysql(config: MysqlConfig): Engine {
         }
     },
 
+    snapshot: (work) =>
+      withConnection(async (connection) => {
+        // For this transaction only, whatever the session's level is.
+        await control(connection, "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ");
+        await control(connection, "START TRANSACTION WITH CONSISTENT SNAPSHOT");
+        try {
+          return await work((query) => run(connection, query));
+        } catch (error) {
+          // Not again on another connection: what was read would have to be forgotten.
+          throw translate(error);
+        } finally {
+          await control(connection, "ROLLBACK").catch(() => {
+            // A broken connection has ended it already.
+          });
+        }
+      }),
+
     migrate: (work) =>
       withConnection(async (connection) => {
         // Locks are the whole server's, so the name tells the databases apart (64 characters at most).

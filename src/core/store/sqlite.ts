@@ -73,6 +73,24 @@ export function openSqlite(path: string): Engine {
       committed(result);
       return result;
     },
+    async snapshot(work) {
+      // A database in memory has one connection, and its callers see to it that nothing else uses it meanwhile.
+      if (path === ":memory:") return work(async (query) => run(query));
+      const reader = connect(path);
+      try {
+        reader.run("BEGIN");
+        return await work(async ({ sql, params }) => {
+          const prepared: Prepared = reader.prepare(sql);
+          try {
+            return { affected: 0, rows: prepared.values(...params) };
+          } finally {
+            prepared.finalize();
+          }
+        });
+      } finally {
+        reader.close();
+      }
+    },
     async migrate(work) {
       // A lock of the whole file, and DDL that can be rolled back: all steps together happen or don't. Nothing
       // else uses the connection meanwhile: migrations run before anything else does.

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { storeContract } from "../../../tests/support/store-contract.ts";
+import { snapshotContract } from "../../../tests/support/store-contract-snapshot.ts";
 import { contractMigrations, failure, guest, guests } from "../../../tests/support/store-fixtures.ts";
 import { insert, openStore } from "./index.ts";
 
@@ -12,6 +13,10 @@ let files = 0;
 const nextPath = (): string => join(folder, `${++files}.db`);
 
 storeContract("SQLite", () => openStore({ kind: "sqlite", path: ":memory:" }, { onListenerError: () => {} }));
+
+snapshotContract("SQLite", () =>
+  openStore({ kind: "sqlite", path: nextPath() }, { onListenerError: () => {} }),
+);
 
 test("only its owner may read the file, whatever it was before", async () => {
   const path = nextPath();

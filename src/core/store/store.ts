@@ -21,6 +21,7 @@ import type { Where } from "./expressions.ts";
 import { holdsEpoch, type LeaseStore, leaseStore } from "./leases.ts";
 import { type MigrationSource, runMigrations } from "./migrations.ts";
 import { type Column, metaOf, type Row, type Table } from "./schema.ts";
+import { readSnapshot, type Snapshot } from "./snapshot.ts";
 import type { Statement, UpsertStatement } from "./statements.ts";
 import { storeMigrations } from "./tables.ts";
 import { decode, decodeRow } from "./values.ts";
@@ -84,6 +85,15 @@ export interface Store {
   readonly leases: LeaseStore;
   /** Brings the tables up to date. Rejects with a MigrationError whose message says what to do. */
   migrate(sources: readonly MigrationSource[]): Promise<void>;
+  /**
+   * All rows of `tables` and the store's own, as of one moment; see `snapshot.ts`. Rejects with a SnapshotError
+   * when the store has tables of a plugin that is not among the sources.
+   */
+  snapshot<T>(
+    sources: readonly MigrationSource[],
+    tables: readonly Table[],
+    work: (snapshot: Snapshot) => Promise<T>,
+  ): Promise<T>;
   /** Asks the database for its version, and measures how long the answer takes. */
   ping(): Promise<{ version: string; milliseconds: number }>;
   close(): Promise<void>;
@@ -160,6 +170,7 @@ export function makeStore(engine: Engine, hooks: StoreHooks = {}): Store {
       engine.migrate((session) =>
         runMigrations(session, [{ name: "store", migrations: storeMigrations }, ...sources], now),
       ),
+    snapshot: (sources, tables, work) => readSnapshot(engine, sources, tables, work),
     async ping() {
       const started = performance.now();
       const sql = engine.dialect === "sqlite" ? "select sqlite_version()" : "select version()";
