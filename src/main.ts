@@ -2,12 +2,14 @@
 import { ConfigError } from "./core/config/config.ts";
 import { PluginLoadError } from "./core/loader.ts";
 import { StoreError } from "./core/store/index.ts";
+import { backupCommand, restoreCommand } from "./program/backup-commands.ts";
 import { checkCommand } from "./program/check-command.ts";
 import { controllerCommand, nodeCommand } from "./program/cluster-commands.ts";
 import { type CommandSpec, commandHelp, overview, parseCommand, UsageError } from "./program/commands.ts";
 import { DataLockedError } from "./program/lock.ts";
 import { setupCommand } from "./program/setup-command.ts";
 import { standaloneCommand } from "./program/standalone-command.ts";
+import { storeCopyCommand } from "./program/store-copy-command.ts";
 import { tokenCreateCommand } from "./program/token-command.ts";
 import { commit, version } from "./program/version.ts";
 
@@ -18,6 +20,9 @@ const commands: readonly CommandSpec[] = [
   setupCommand,
   checkCommand,
   tokenCreateCommand,
+  backupCommand,
+  restoreCommand,
+  storeCopyCommand,
 ];
 
 /** Errors whose message is meant for the person at the keyboard; others are defects and show their stack. */

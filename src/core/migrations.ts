@@ -1,6 +1,12 @@
 /** The SQL that makes core's own tables. Frozen: what is released is never edited. */
 import { authMigrations } from "./auth/migrations.ts";
-import type { MigrationSource } from "./store/index.ts";
+import { authTables } from "./auth/schema.ts";
+import { settings } from "./settings.ts";
+import type { MigrationSource, Table } from "./store/index.ts";
+import { peers, tasks } from "./tasks/schema.ts";
+
+/** What these migrations make, as of now. */
+export const coreTables: readonly Table[] = [...authTables, tasks, peers, settings];
 
 export const coreMigrations: readonly MigrationSource[] = [
   { name: "auth", migrations: authMigrations },

@@ -3,14 +3,16 @@ import type { Clock } from "../core/clock.ts";
 import type { Config } from "../core/config/config.ts";
 import { storeConnection } from "../core/config/connections.ts";
 import type { Log } from "../core/log/log.ts";
-import { coreMigrations } from "../core/migrations.ts";
+import { coreMigrations, coreTables } from "../core/migrations.ts";
 import type { Plugin } from "../core/plugin.ts";
 import {
   type MigrationSource,
   openStore,
+  refuseUnfit,
   type Store,
   StoreError,
   StoreUnavailableError,
+  type Table,
 } from "../core/store/index.ts";
 import { timing } from "../core/timing.ts";
 
@@ -23,6 +25,12 @@ export const migrationsOf = (plugins: readonly Plugin[]): MigrationSource[] => [
   ...plugins.flatMap((plugin) =>
     plugin.migrations ? [{ name: plugin.name, migrations: plugin.migrations }] : [],
   ),
+];
+
+/** The tables of core and of plugins; the store's own are not among them. */
+export const tablesOf = (plugins: readonly Plugin[]): Table[] => [
+  ...coreTables,
+  ...plugins.flatMap((plugin) => plugin.tables ?? []),
 ];
 
 /**
@@ -44,6 +52,7 @@ export async function openStorePatiently(
     try {
       if (store.dialect === "mysql") refuseOldServer((await store.ping()).version);
       await store.migrate(sources);
+      await refuseUnfit(store);
       return store;
     } catch (error) {
       if (!(error instanceof StoreUnavailableError) || clock.now() >= giveUpAt) {

@@ -92,6 +92,15 @@ export function readSnapshot<T>(
         `The store has tables of the plugin "${foreign}", which is not loaded: they would be lost. ` +
           "Put the plugin back into the plugin folder for this, or remove its tables.",
       );
+    const had = new Set(migrations);
+    const missing = sources
+      .flatMap(({ name, migrations: each }) => each.map(({ id }) => `${name}/${id}`))
+      .find((id) => !had.has(id));
+    if (missing !== undefined)
+      throw new SnapshotError(
+        `The store has not had "${missing}" yet: it is older than this JimV. Use the release that it was last run ` +
+          "with, or start this one once.",
+      );
     return work({
       header: { migrations, tables: all.map(describe) },
       async *rows() {

@@ -17,7 +17,7 @@ import { registerOperations } from "./operations.ts";
 import { guestPages } from "./pages.tsx";
 import { registerPower } from "./power.ts";
 import { startRoutes } from "./routes.ts";
-import { foreignDomains, guestInterfaces, guests } from "./schema.ts";
+import { bookings, foreignDomains, guestInterfaces, guests } from "./schema.ts";
 import { Guests } from "./service.ts";
 import { registerSettlements } from "./settlements.ts";
 import { guestsWords } from "./words.ts";
@@ -34,7 +34,7 @@ export const guestsPlugin = definePlugin({
   name: "guests",
   requires: ["nodes", "templates", "tasks", "disks"],
   words: guestsWords,
-  tables: [guests, guestInterfaces, foreignDomains],
+  tables: [guests, guestInterfaces, foreignDomains, bookings],
   migrations: guestsMigrations,
   settings: GuestSettings,
   controller(context) {
