@@ -1,6 +1,6 @@
 /** Each gate must be seen to close: a planted fault makes it fail, and for the reason planted. */
 import { afterAll, expect, test } from "bun:test";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { run } from "./run.ts";
 
@@ -67,6 +67,87 @@ test("walls fails when it sees too few modules", async () => {
   expect(code).toBe(1);
   expect(err).toContain("the tool is blind");
 });
+
+/** What is put into real rooms, and what the gate must say of it. A file that nobody imports makes no circle. */
+const trespasses: { room: string; text: string; refusals: string[] }[] = [
+  {
+    room: "src/core/config",
+    text: 'import "../../plugins/guests/index.ts";',
+    refusals: ["core-knows-no-feature: … -> src/plugins/guests/index.ts"],
+  },
+  {
+    room: "src/core/tasks",
+    text: 'export const later = () => import("../../plugins/nodes/index.ts");',
+    refusals: ["core-knows-no-feature: … -> src/plugins/nodes/index.ts"],
+  },
+  {
+    room: "src/core/road",
+    text: 'import type { GuestView } from "../../plugins/guests/index.ts";\nexport type Mine = GuestView;',
+    refusals: ["core-knows-no-feature: … -> src/plugins/guests/index.ts"],
+  },
+  {
+    room: "src/core/log",
+    text: 'import "./nowhere.ts";\nimport "../../../tests/support/app.ts";',
+    refusals: ["nothing-missing: … -> ./nowhere.ts", "no-tests-in-the-program: … -> tests/support/app.ts"],
+  },
+  {
+    room: "src/ui",
+    text: 'import "../plugins/guests/index.ts";',
+    refusals: ["ui-knows-core-only: … -> src/plugins/guests/index.ts"],
+  },
+  {
+    room: "src/plugins/guests",
+    text: 'import "../nodes/service.ts";',
+    refusals: ["plugins-see-the-face: … -> src/plugins/nodes/service.ts"],
+  },
+  {
+    room: "src/plugins/disks",
+    text: 'import "../../core/tasks/desk.ts";',
+    refusals: ["plugins-see-the-face: … -> src/core/tasks/desk.ts"],
+  },
+  {
+    room: "src/plugins/tasks",
+    text: 'import "mysql2";\nimport "bun:ffi";',
+    refusals: [
+      "plugins-bring-no-packages: … -> mysql2",
+      "drizzle-in-its-room: … -> mysql2",
+      "ffi-in-its-room: … -> bun:ffi",
+    ],
+  },
+  {
+    room: "src/program",
+    text: 'import "../plugins/guests/service.ts";\nimport "elysia";',
+    refusals: [
+      "plugins-are-entered-by-their-index: … -> src/plugins/guests/service.ts",
+      "elysia-in-its-room: … -> elysia",
+    ],
+  },
+];
+
+test("walls closes on every import that goes through one, and on nothing else", async () => {
+  const copy = join(folder, "house");
+  for (const part of ["src", "tests", "scripts/gates", "tsconfig.json", "package.json"])
+    cpSync(part, join(copy, part), { recursive: true });
+  symlinkSync(join(process.cwd(), "node_modules"), join(copy, "node_modules"));
+  for (const { room, text } of trespasses) plant(`house/${room}/planted.ts`, `${text}\n`);
+  plant("house/src/core/store/planted.ts", 'import "./planted-too.ts";\n');
+  plant("house/src/core/store/planted-too.ts", 'import "./planted.ts";\n');
+
+  const { code, out, err } = await run([process.execPath, "scripts/gates/walls.ts"], copy);
+  const expected = [
+    ...trespasses.flatMap(({ room, refusals }) =>
+      refusals.map((refusal) => refusal.replace("…", `${room}/planted.ts`)),
+    ),
+    "no-circles: src/core/store/planted-too.ts -> src/core/store/planted.ts",
+  ];
+  // Of a package only its name matters here.
+  const said = err.replaceAll(/\S*node_modules\/(\w+)\/\S*/g, "$1");
+  expect(said.trim().split("\n").sort()).toEqual(expected.sort());
+  expect(code).toBe(1);
+  // It looked at the whole house.
+  const sources = [...new Bun.Glob("src/**/*.{ts,tsx}").scanSync(copy)].length;
+  expect(Number(/walls: (\d+) modules/.exec(out)?.[1])).toBeGreaterThanOrEqual(sources);
+}, 60_000);
 
 test("executable refuses what needs newer symbols or holds an addon", async () => {
   const own = await gate("executable", "/bin/true");
