@@ -8,6 +8,7 @@ import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { type App, demoTemplate, until } from "../support/app.ts";
 import { liveStreamOpen, TestBrowser, watchText } from "../support/browser.ts";
+import { saidIn, soon as soonIn } from "../support/in-guest.ts";
 import { type Lab, openLab } from "../support/lab.ts";
 import type { PrivateLibvirtd } from "../support/libvirtd.ts";
 
@@ -66,31 +67,8 @@ async function hasState(name: string, state: string): Promise<Guest> {
   return guestNamed(name);
 }
 
-/** Runs a command in the guest through its agent; its exit status. */
-async function inGuest(name: string, command: string): Promise<number> {
-  const agent = async (message: object): Promise<{ pid?: number; exited?: boolean; exitcode?: number }> =>
-    JSON.parse(await libvirtd.virsh("qemu-agent-command", name, JSON.stringify(message))).return;
-  const { pid } = await agent({
-    execute: "guest-exec",
-    arguments: { path: "/bin/sh", arg: ["-c", command], "capture-output": true },
-  });
-  let status = -1;
-  await until(`"${command}" ends in ${name}`, 20_000, async () => {
-    const answer = await agent({ execute: "guest-exec-status", arguments: { pid } });
-    status = answer.exitcode ?? -1;
-    return answer.exited === true;
-  });
-  return status;
-}
-
-/** What an agent command answered when the guest wasn't ready for it yet counts as "not so". */
-const soon = (command: string, name: string) => async (): Promise<boolean> => {
-  try {
-    return (await inGuest(name, command)) === 0;
-  } catch {
-    return false;
-  }
-};
+/** Whether a command succeeds in the guest; for `until`. */
+const soon = (command: string, name: string) => (): Promise<boolean> => soonIn(libvirtd, name, command);
 
 test("two guests are asked for in the form, and their rows live through the creation", async () => {
   await page.goto(`${app.url}/guests`);
@@ -185,7 +163,7 @@ test("the shown password is the one that works: typed into the console, it signs
 
 test("Ctrl-Alt-Del reaches the guest", async () => {
   const mark = "/run/jimv-test-before-reboot";
-  expect(await inGuest("web-1", `touch ${mark}`)).toBe(0);
+  await saidIn(libvirtd, "web-1", `touch ${mark}`);
   await page.click("#console-cad");
   await until("the guest has booted anew", 120_000, soon(`test ! -e ${mark}`, "web-1"));
   // The same console goes on: QEMU stayed.

@@ -226,7 +226,7 @@ test("the pool's folder can't be written to", async () => {
 });
 
 /** Kills at moments spread over the whole creation, different in each run; the seed is printed. */
-const kills = process.env.JIMV_TEST_LONG === "1" ? 60 : 6;
+const kills = process.env.JIMV_LONG === "1" ? 60 : 6;
 const seed = Number(process.env.JIMV_TEST_SEED ?? Date.now() % 1_000_000);
 
 /** Small and good enough: mulberry32. */

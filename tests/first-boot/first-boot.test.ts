@@ -1,0 +1,158 @@
+/**
+ * What a guest really is after its first boot: name, user, password, keys and address are asked of the guest
+ * itself. The short form asks the demo template, which reads cloud-init's seed with a small reader of its own; the
+ * long form (JIMV_LONG=1) asks a real Debian with the real cloud-init, set up both ways.
+ */
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { type App, demoTemplate, until } from "../support/app.ts";
+import { inGuest, saidIn, soon } from "../support/in-guest.ts";
+import { type Lab, openLab } from "../support/lab.ts";
+
+/** Debian's boot under software emulation, on a machine that does other things, too. */
+const bootMilliseconds = 900_000;
+setDefaultTimeout(2 * bootMilliseconds);
+
+const sshKey =
+  "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB1t7cBq5oXn1eT4bq7pZrVnV1e4i0J2wQzQ0m0o0J2s someone@her desk: #1";
+const folder = mkdtempSync("/var/tmp/jimv-first-boot-");
+let lab: Lab;
+let app: App;
+
+beforeAll(async () => {
+  lab = await openLab();
+  ({ app } = lab);
+}, 240_000);
+
+afterAll(async () => {
+  await lab?.close();
+  rmSync(folder, { recursive: true, force: true });
+}, 60_000);
+
+interface Guest {
+  uuid: string;
+  state: string;
+  initState: string;
+  initError: { detail: string } | null;
+  interfaces: { mac: string }[];
+}
+
+const guestBy = (uuid: string): Promise<Guest> => app.ask<Guest>("GET", `/guests/${uuid}`);
+const said = (name: string, command: string): Promise<string> => saidIn(lab.libvirtd, name, command);
+
+/** Asks for a guest, and waits until its agent answers. */
+async function bootGuest(request: { name: string; templateId: string; memoryMiB: number }): Promise<string> {
+  type Begun = { task: { id: string }; guests: { uuid: string }[] };
+  const body = { vcpus: 1, sshKeys: [sshKey], ...request };
+  const { task, guests } = await app.ask<Begun>("POST", "/guests", body);
+  expect(await app.ended(task.id)).toMatchObject({ state: "succeeded", error: null });
+  await until(
+    `${request.name}'s agent answers`,
+    bootMilliseconds,
+    () => soon(lab.libvirtd, request.name, "true"),
+    500,
+  );
+  return guests[0]?.uuid ?? "";
+}
+
+/** The password that JimV shows, and that it is the user's: the guest's own hash of it comes out the same. */
+async function shownPasswordWorks(uuid: string, name: string, userName: string): Promise<void> {
+  type Shown = { userName: string; password: string };
+  const shown = await app.ask<Shown>("POST", `/guests/${uuid}/password/reveal`, {});
+  expect(shown.userName).toBe(userName);
+  const kept = (await said(name, `grep '^${userName}:' /etc/shadow`)).split(":")[1] ?? "";
+  expect(await crypted(shown.password, kept)).toBe(kept);
+}
+
+/** crypt(3) of this machine, with the scheme and salt of a hash; perl, since not all schemes have a command. */
+async function crypted(password: string, hash: string): Promise<string> {
+  const child = Bun.spawn(["perl", "-e", "chomp(my @in = <STDIN>); print crypt($in[0], $in[1])"], {
+    stdin: Buffer.from(`${password}\n${hash}\n`),
+    stdout: "pipe",
+  });
+  const result = await new Response(child.stdout).text();
+  expect(await child.exited).toBe(0);
+  return result;
+}
+
+/** The address that JimV's network leased to the guest's card is up in the guest. */
+async function networkIsUp(uuid: string, name: string): Promise<void> {
+  const mac = (await guestBy(uuid)).interfaces[0]?.mac ?? "none";
+  const networks = (await lab.libvirtd.virsh("net-list", "--name")).trim().split("\n");
+  await until("the guest has the address that the network leased", 60_000, async () => {
+    const leases = await lab.libvirtd.virsh("net-dhcp-leases", networks[0]?.trim() ?? "");
+    const address = leases
+      .split("\n")
+      .find((line) => line.includes(mac))
+      ?.match(/\d+\.\d+\.\d+\.\d+\/\d+/)?.[0];
+    if (!address) return false;
+    const { output } = await inGuest(lab.libvirtd, name, "ip -4 addr show scope global; ip route");
+    return output.includes(`inet ${address} `) && output.includes("default via ");
+  });
+}
+
+test("demo template by seed: name, password, keys and address are those asked for", async () => {
+  const templateId = await app.registerTemplate(await demoTemplate(folder), { init: "cloud-init" });
+  const name = "Seeded_1";
+  const uuid = await bootGuest({ name, templateId, memoryMiB: 192 });
+  expect(await said(name, "hostname")).toBe("seeded-1");
+  await shownPasswordWorks(uuid, name, "root");
+  expect(await said(name, "cat /root/.ssh/authorized_keys")).toBe(sshKey);
+  await networkIsUp(uuid, name);
+});
+
+if (process.env.JIMV_LONG === "1")
+  describe("Debian", () => {
+    const image = join(folder, "debian.qcow2");
+    const memoryMiB = 512;
+
+    beforeAll(async () => {
+      const script = join(import.meta.dir, "debian-image.sh");
+      const child = Bun.spawn([script, image], { stdin: "ignore", stdout: "inherit", stderr: "inherit" });
+      expect(await child.exited).toBe(0);
+    }, 1_200_000);
+
+    test("by cloud-init: name, user, password, keys, address, and a root file system as large as asked for", async () => {
+      const templateId = await app.registerTemplate(image, {
+        name: "Debian cloud-init",
+        init: "cloud-init",
+        userName: "ann",
+      });
+      const name = "deb-cloud";
+      const uuid = await bootGuest({ name, templateId, memoryMiB });
+      // Its agent answers long before cloud-init has come to its end; 0 is without any complaint.
+      await until("cloud-init is done", bootMilliseconds, () =>
+        soon(lab.libvirtd, name, "test -e /run/cloud-init/result.json"),
+      );
+      expect(JSON.parse(await said(name, "cat /run/cloud-init/result.json")).v1).toMatchObject({
+        datasource: expect.stringContaining("DataSourceNoCloud [seed=/dev/vd"),
+        errors: [],
+      });
+      expect(await said(name, "hostname")).toBe("deb-cloud");
+      expect(await said(name, "getent hosts deb-cloud")).toContain("127.0.1.1");
+      await shownPasswordWorks(uuid, name, "ann");
+      expect(await said(name, "passwd -S ann")).toMatch(/^ann P /);
+      expect(await said(name, "cat ~ann/.ssh/authorized_keys")).toBe(sshKey);
+      expect(await said(name, "sudo -u ann sudo -n id -u")).toBe("0");
+      expect(await said(name, "/usr/sbin/sshd -T | grep -i '^passwordauthentication'")).toMatch(/ yes$/);
+      await networkIsUp(uuid, name);
+      const sizeGiB = Number(await said(name, "df --output=size -BM / | tail -n 1 | tr -dc 0-9")) / 1024;
+      expect(sizeGiB).toBeGreaterThan(1.5);
+      await app.ask("DELETE", `/guests/${uuid}`, { force: true });
+    });
+
+    test("by agent: the same image gets root's password and the name", async () => {
+      const templateId = await app.registerTemplate(image, { name: "Debian agent", init: "agent" });
+      const name = "deb-agent";
+      const uuid = await bootGuest({ name, templateId, memoryMiB });
+      await until("the first set-up ends", bootMilliseconds, async () => {
+        const { initState } = await guestBy(uuid);
+        return !["none", "pending"].includes(initState);
+      });
+      expect(await guestBy(uuid)).toMatchObject({ initState: "done", initError: null });
+      await shownPasswordWorks(uuid, name, "root");
+      expect(await said(name, "hostname; cat /etc/hostname")).toBe("deb-agent\ndeb-agent");
+      await networkIsUp(uuid, name);
+    });
+  });
