@@ -14,6 +14,8 @@ import {
   type Table,
   tableMeta,
 } from "../../src/core/store/index.ts";
+import { schemaSteps } from "../../src/core/store/migrations.ts";
+import { storeTables } from "../../src/core/store/tables.ts";
 import type { TestMariadb } from "./mariadb.ts";
 
 /** Lines that say what a database holds, sorted by table. */
@@ -21,7 +23,7 @@ type Description = string[];
 
 /**
  * Throws an error that lists all differences. Looks at SQLite always, and at MariaDB where a server is given.
- * `tables` are all those that `migrations` make.
+ * `tables` must be all those that `migrations` make.
  */
 export async function tablesMatchMigrations(
   tables: readonly Table[],
@@ -32,15 +34,18 @@ export async function tablesMatchMigrations(
     "migrations" in each ? each : { name: `source${n}`, migrations: [each] },
   );
   if (tables.length === 0 || sources.length === 0) throw new Error("there is nothing to compare");
-  const names = tables.map((table) => table[tableMeta].name).sort();
+  const isStores = tables.includes(storeTables[0] as Table);
+  // Every store has its own tables besides.
+  const others = isStores ? [schemaSteps] : [schemaSteps, ...storeTables];
+  const leftOut = new Set(others.map(nameOf));
   const differences = [
-    ...compare("SQLite", await migratedSqlite(sources, names), describedSqlite(tables, names)),
+    ...compare("SQLite", await migratedSqlite(sources, leftOut), describedSqlite(tables)),
     ...(server === undefined
       ? []
       : compare(
           "MariaDB",
-          await migratedMariadb(server, sources, names),
-          await describedMariadb(server, tables, names),
+          await migratedMariadb(server, sources, leftOut),
+          await describedMariadb(server, tables),
         )),
   ];
   if (differences.length > 0) throw new Error(`tables and migrations differ:\n${differences.join("\n")}`);
@@ -57,7 +62,12 @@ function compare(database: string, migrated: Description, described: Description
   ];
 }
 
-async function migratedSqlite(sources: readonly MigrationSource[], names: string[]): Promise<Description> {
+const nameOf = (table: Table): string => table[tableMeta].name;
+
+async function migratedSqlite(
+  sources: readonly MigrationSource[],
+  leftOut: ReadonlySet<string>,
+): Promise<Description> {
   const folder = mkdtempSync(join(tmpdir(), "jimv-schema-"));
   const path = join(folder, "store.db");
   try {
@@ -65,7 +75,11 @@ async function migratedSqlite(sources: readonly MigrationSource[], names: string
     await store.migrate(sources);
     await store.close();
     const db = new Database(path);
-    const description = describeSqlite(db, names);
+    const made = db.query("select name from sqlite_master where type = 'table'").values().map(String);
+    const description = describeSqlite(
+      db,
+      made.filter((name) => !leftOut.has(name)),
+    );
     db.close();
     return description;
   } finally {
@@ -73,10 +87,10 @@ async function migratedSqlite(sources: readonly MigrationSource[], names: string
   }
 }
 
-function describedSqlite(tables: readonly Table[], names: string[]): Description {
+function describedSqlite(tables: readonly Table[]): Description {
   const db = new Database(":memory:");
   for (const table of tables) for (const statement of createSql(table, "sqlite")) db.run(statement);
-  const description = describeSqlite(db, names);
+  const description = describeSqlite(db, tables.map(nameOf));
   db.close();
   return description;
 }
@@ -99,25 +113,29 @@ export function describeSqlite(db: Database, names: readonly string[]): Descript
 async function migratedMariadb(
   server: TestMariadb,
   sources: readonly MigrationSource[],
-  names: string[],
+  leftOut: ReadonlySet<string>,
 ): Promise<Description> {
   const config = await server.database();
   const store = await openStore(config);
   await store.migrate(sources);
   await store.close();
-  return describeMariadb(server, config.database, names);
+  const rows = await server.query(
+    `select table_name from information_schema.tables where table_schema = '${config.database}'`,
+  );
+  const made = rows.flatMap((row) => Object.values(row as object).map(String));
+  return describeMariadb(
+    server,
+    config.database,
+    made.filter((name) => !leftOut.has(name)),
+  );
 }
 
-async function describedMariadb(
-  server: TestMariadb,
-  tables: readonly Table[],
-  names: string[],
-): Promise<Description> {
+async function describedMariadb(server: TestMariadb, tables: readonly Table[]): Promise<Description> {
   const { database } = await server.database();
   for (const table of tables)
     for (const statement of createSql(table, "mysql"))
       await server.query(statement.replace("CREATE TABLE ", `CREATE TABLE ${database}.`));
-  return describeMariadb(server, database, names);
+  return describeMariadb(server, database, tables.map(nameOf));
 }
 
 /** What a MariaDB database holds of these tables. */

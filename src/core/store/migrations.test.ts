@@ -55,6 +55,15 @@ test("tablesMatchMigrations finds each kind of difference", async () => {
     const outcome = tablesMatchMigrations([described], [migration(other as typeof described)]);
     await expect(outcome).rejects.toThrow("tables and migrations differ");
   }
+  // One table too many on either side.
+  const other = table("others", columns);
+  const alone = tablesMatchMigrations([described, other], [migration(described)]);
+  await expect(alone).rejects.toThrow("described, but not migrated: others");
+  const more = tablesMatchMigrations(
+    [described],
+    [migration(described), migration(other as typeof described)],
+  );
+  await expect(more).rejects.toThrow("migrated, but not described: others");
 });
 
 test("MySQL's SQL keeps to what MariaDB 5.5 understands", () => {
