@@ -24,6 +24,7 @@ export { localPath } from "./core/http/security.ts";
 export { NewPassword, PersonName, RoleSchema, TokenName } from "./core/http/session-routes.ts";
 export { SseStream } from "./core/http/sse.ts";
 export { check, patternWord } from "./core/http/validate.ts";
+export { type DomainHoldings, readHoldings } from "./core/libvirt/definition.ts";
 export * from "./core/libvirt/hypervisor.ts";
 export type { Log } from "./core/log/log.ts";
 export * from "./core/plugin.ts";

@@ -2,6 +2,7 @@
 import { ConfigError } from "./core/config/config.ts";
 import { PluginLoadError } from "./core/loader.ts";
 import { StoreError } from "./core/store/index.ts";
+import { auditCommand } from "./program/audit-command.ts";
 import { backupCommand, restoreCommand } from "./program/backup-commands.ts";
 import { checkCommand } from "./program/check-command.ts";
 import { controllerCommand, nodeCommand } from "./program/cluster-commands.ts";
@@ -19,6 +20,7 @@ const commands: readonly CommandSpec[] = [
   nodeCommand,
   setupCommand,
   checkCommand,
+  auditCommand,
   tokenCreateCommand,
   backupCommand,
   restoreCommand,

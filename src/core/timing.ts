@@ -168,4 +168,12 @@ export const timing = {
   agentPingSeconds: 1,
   /** Between two looks at a command that runs in a guest. */
   agentExecLookMilliseconds: 250,
+  /** A node's look at itself for an audit; then the audit goes on without it and says so. */
+  auditLookMilliseconds: 60_000,
+  /** A task that is open so long beyond its deadline has been forgotten. Longer than `expiryGraceMilliseconds`. */
+  auditOverdueMilliseconds: 60_000,
+  /** Between an audit's first and second look, for what was just changing. Longer than `fullListMilliseconds`. */
+  auditAgainMilliseconds: 12_000,
+  /** Between two looks whether the nodes have answered an audit. */
+  auditPollMilliseconds: 200,
 } as const;

@@ -1,4 +1,5 @@
-/** What the program itself asks of built-in plugins: whether it is set up, and the tray of the frame. */
+/** What the program itself asks of built-in plugins: whether it is set up, the tray of the frame, the audit. */
+export { auditService } from "./audit/index.ts";
 export { loadedPlugins } from "./settings/index.ts";
 export { type SetupCode, setupCode, setupHost, setupService } from "./setup/index.ts";
 export { tasksTray } from "./tasks/index.ts";

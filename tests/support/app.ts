@@ -98,7 +98,8 @@ export class App {
     }
   }
 
-  private environment(): Record<string, string> {
+  /** What the program runs with, also for its other commands. */
+  environment(): Record<string, string> {
     return {
       PATH: process.env.PATH ?? "/usr/sbin:/usr/bin:/sbin:/bin",
       HOME: process.env.HOME ?? "/root",
