@@ -153,6 +153,22 @@ export const timing = {
   imageQuickMilliseconds: 30_000,
   /** A copy without any progress, e.g. because a network storage hangs; then it is killed: `timeout`. */
   imageStallMilliseconds: 600_000,
+  /** Another machine whose image is being fetched may be away so long in a row; then the transfer fails. */
+  fetchPatienceMilliseconds: 120_000,
+  /** The pause before such a machine is tried again. */
+  fetchRetryMilliseconds: 2_000,
+  /** Reading the mark of a storage pool's folder: a dead network storage never answers, and counts as silent. */
+  poolMarkMilliseconds: 3_000,
+  /** A node tells the figures and the health of its storage pools so often. */
+  poolFactsMilliseconds: 10_000,
+  /** A pool that was not told of for so long by its node is not healthy. Longer than several tellings. */
+  poolSilentMilliseconds: 45_000,
+  /** A pool that went missing on a node is set up there again at most once in this time. */
+  poolReconcileMilliseconds: 60_000,
+  /** Setting a storage pool up on a node, or taking it away; then the task fails. */
+  poolTaskDeadlineMilliseconds: 300_000,
+  /** Copying a template to where it is needed; then the copy, and whoever waits for it, fails. */
+  templateCopyDeadlineMilliseconds: 3 * 3_600_000,
   /** `jimv check` waits for libvirtd's answer; then it counts as missing. */
   checkConnectMilliseconds: 4_000,
   checkPollMilliseconds: 50,

@@ -94,6 +94,16 @@ const template = {
   refused: { mark: "octagon", tone: "bad", word: "state.template.refused" },
 } as const satisfies Record<string, Look>;
 
+const pool = {
+  healthy: { mark: "check", tone: "ok", word: "state.pool.healthy" },
+  adding: { mark: "arc", tone: "accent", word: "state.pool.adding" },
+  removing: { mark: "arc", tone: "quiet", word: "state.pool.removing" },
+  nearlyFull: { mark: "triangle", tone: "warn", word: "state.pool.nearlyFull" },
+  unhealthy: { mark: "triangle", tone: "bad", word: "state.pool.unhealthy" },
+  failed: { mark: "octagon", tone: "bad", word: "state.pool.failed" },
+  nowhere: { mark: "unknown", tone: "quiet", word: "state.pool.nowhere" },
+} as const satisfies Record<string, Look>;
+
 const check = {
   ok: { mark: "check", tone: "ok", word: "state.check.ok" },
   warn: { mark: "triangle", tone: "warn", word: "state.check.warn" },
@@ -102,7 +112,7 @@ const check = {
   unknown: { mark: "clock", tone: "quiet", word: "state.check.unknown" },
 } as const satisfies Record<string, Look>;
 
-export const looks = { guest, task, disk, node, worker, template, check };
+export const looks = { guest, task, disk, node, worker, template, pool, check };
 export type Kind = keyof typeof looks;
 export type StateOf<K extends Kind> = Extract<keyof (typeof looks)[K], string>;
 

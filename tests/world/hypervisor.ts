@@ -11,6 +11,7 @@ import {
   type HypervisorErrorCode,
   type HypervisorStatus,
   type Images,
+  type RemoteImage,
 } from "../../src/core/libvirt/hypervisor.ts";
 import { timing } from "../../src/core/timing.ts";
 import type { PretendedClock } from "./clock.ts";
@@ -40,6 +41,8 @@ export class PretendedHypervisor implements Hypervisor {
     private readonly clock: PretendedClock,
     private readonly process: PretendedProcess,
     private readonly pace: Pace,
+    /** Other machines, by name. */
+    private readonly peers: (name: string) => Machine | undefined = () => undefined,
   ) {
     this.since = clock.now();
     this.connected = machine.libvirt === "up";
@@ -296,6 +299,23 @@ export class PretendedHypervisor implements Hypervisor {
   async pool(): Promise<never> {
     throw failWith("unsupported");
   }
+  async poolNames(): Promise<string[]> {
+    return [];
+  }
+  removePool(): Promise<void> {
+    return this.ask("removePool", () => {});
+  }
+  async ensureRbdPool(): Promise<never> {
+    throw failWith("unsupported");
+  }
+  /** From another pretended machine: its name stands where a real one has its libvirtd's address. */
+  fetchImage(source: RemoteImage, target: string, options: Omit<CopyOptions, "format">): Promise<void> {
+    return this.process.call("fetch", async () => {
+      const from = this.peers(new URL(source.uri).hostname)?.files.get(source.path);
+      if (!from) throw failWith("notFound");
+      await this.copy("", target, { ...options, format: from.format === "raw" ? "raw" : "qcow2" }, from);
+    });
+  }
   async ensureNatNetwork(): Promise<never> {
     throw failWith("unsupported");
   }
@@ -364,8 +384,12 @@ export class PretendedHypervisor implements Hypervisor {
     this.machine.files.set(path, file);
   }
 
-  private async copy(source: string, target: string, options: CopyOptions): Promise<void> {
-    const from = { ...this.file(source) };
+  private async copy(
+    source: string,
+    target: string,
+    options: CopyOptions,
+    from: PretendedFile = { ...this.file(source) },
+  ): Promise<void> {
     if (this.machine.files.has(target)) throw failWith("exists");
     const part = partOf(target);
     this.machine.files.delete(part);

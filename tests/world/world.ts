@@ -224,7 +224,9 @@ export class World {
         log: this.log.named(name),
         outbox,
         key,
-        hypervisor: new PretendedHypervisor(machine, this.clock, process, this.pace),
+        hypervisor: new PretendedHypervisor(machine, this.clock, process, this.pace, (peer) =>
+          this.machines.get(peer),
+        ),
         clusterId,
       },
       { name, machineId: `machine-of-${name}`, version: "0", features: [] },

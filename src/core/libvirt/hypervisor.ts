@@ -203,6 +203,28 @@ export interface PoolFacts {
   active: boolean;
 }
 
+/** A Ceph pool as libvirt reaches it. */
+export interface RbdPoolSpec {
+  name: string;
+  /** `host` or `host:port`. */
+  monitors: readonly string[];
+  cephPool: string;
+  /** The Ceph user without `client.`, and its key in base64. */
+  user: string;
+  key: string;
+  /** Of the libvirt secret that holds the key. */
+  secretUuid: string;
+}
+
+/** An image on another machine, to be fetched through its libvirtd. */
+export interface RemoteImage {
+  /** How the other libvirtd is reached, e.g. `qemu+tls://192.0.2.7/system`. */
+  uri: string;
+  path: string;
+  /** The whole file's size; less than that is a broken transfer. */
+  sizeBytes: number;
+}
+
 export interface NetworkFacts {
   name: string;
   /** The host's bridge device, when the network is active. */
@@ -282,6 +304,21 @@ export interface Hypervisor {
   ensurePool(name: string, path: string): Promise<PoolFacts>;
   /** Figures of a pool after a refresh. */
   pool(name: string): Promise<PoolFacts>;
+  /** Names of the pools that begin so, running or not. */
+  poolNames(prefix: string): Promise<string[]>;
+  /** Stops a pool and removes its definition; files stay, and a pool that is not there is fine. */
+  removePool(name: string, secretUuid?: string): Promise<void>;
+  /** Makes sure that a Ceph pool and the secret with its key exist and run. @throws HypervisorError */
+  ensureRbdPool(spec: RbdPoolSpec): Promise<PoolFacts>;
+  /**
+   * Fetches an image into `target`, which gets its name when it is whole: what came before an interruption is not
+   * fetched again. @throws HypervisorError unavailable, notFound, noSpace, cancelled, invalid
+   */
+  fetchImage(
+    source: RemoteImage,
+    target: string,
+    options: { signal?: AbortSignal; onProgress?: (done: number, total: number) => void },
+  ): Promise<void>;
   /** Makes sure a NAT network of this name runs, on a free /24; keeps what is there. */
   ensureNatNetwork(name: string): Promise<NetworkFacts>;
   networks(): Promise<NetworkFacts[]>;

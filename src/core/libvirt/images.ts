@@ -47,7 +47,7 @@ const errnos: Record<string, [code: HypervisorErrorCode, says: (path: string) =>
 };
 
 /** A file system's error as ours. */
-function fileError(error: unknown, path: string): HypervisorError {
+export function fileError(error: unknown, path: string): HypervisorError {
   if (error instanceof HypervisorError) return error;
   const { code, message } = error as { code?: string; message?: string };
   const known = errnos[code ?? ""];
@@ -186,7 +186,7 @@ async function sync(path: string, flags: number): Promise<void> {
 }
 
 /** Makes `target` through a temporary name beside it; nothing stays behind when `body` fails. */
-async function making(target: string, body: (part: string) => Promise<void>): Promise<void> {
+export async function making(target: string, body: (part: string) => Promise<void>): Promise<void> {
   checkPath(target);
   if (await exists(target)) throw new HypervisorError("exists", `The file ${target} exists already.`);
   const part = target + partSuffix;

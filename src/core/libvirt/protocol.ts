@@ -9,6 +9,7 @@ import * as pool from "./pool.ts";
 import * as snapshot from "./snapshot.ts";
 import { allStats } from "./stats.ts";
 import { screenshot } from "./stream.ts";
+import * as volume from "./volume.ts";
 
 /** Every call that a call worker makes, by name. */
 export const calls = {
@@ -32,6 +33,10 @@ export const calls = {
   screenshot,
   ensurePool: pool.ensure,
   pool: pool.get,
+  poolNames: pool.names,
+  removePool: pool.remove,
+  ensureRbdPool: pool.ensureRbd,
+  fetchVolume: volume.fetch,
   networks: network.list,
   ensureNat: network.ensureNat,
   snapshotCreate: snapshot.create,

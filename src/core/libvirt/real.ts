@@ -6,6 +6,7 @@ import { timing } from "../timing.ts";
 import { decideAcceleration, probeHost } from "./acceleration.ts";
 import type { ListedDomain, PlainAction } from "./domain.ts";
 import { type DomainTraits, domainXml } from "./domain-xml.ts";
+import { type FetchOptions, fetchImage } from "./fetch.ts";
 import {
   type Acceleration,
   type DomainDisk,
@@ -19,6 +20,8 @@ import {
   type HypervisorStatus,
   type NetworkFacts,
   type PoolFacts,
+  type RbdPoolSpec,
+  type RemoteImage,
   type Undo,
 } from "./hypervisor.ts";
 import { openImages, takesDirectIo } from "./images.ts";
@@ -307,6 +310,29 @@ export class RealHypervisor implements Hypervisor {
 
   pool(name: string): Promise<PoolFacts> {
     return this.session.call("long", "pool", [name]);
+  }
+
+  poolNames(prefix: string): Promise<string[]> {
+    return this.session.call("short", "poolNames", [prefix]);
+  }
+
+  removePool(name: string, secretUuid?: string): Promise<void> {
+    return this.session.call("long", "removePool", [name, secretUuid ?? null]);
+  }
+
+  ensureRbdPool(spec: RbdPoolSpec): Promise<PoolFacts> {
+    return this.session.call("long", "ensureRbdPool", [spec]);
+  }
+
+  fetchImage(source: RemoteImage, target: string, options: FetchOptions = {}): Promise<void> {
+    const part = (part: string, offset: number, length: number) =>
+      this.session.call(
+        "transfer",
+        "fetchVolume",
+        [source.uri, source.path, part, offset, length],
+        timing.imageStallMilliseconds,
+      );
+    return fetchImage(source, target, part, options);
   }
 
   ensureNatNetwork(name: string): Promise<NetworkFacts> {

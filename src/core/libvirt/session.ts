@@ -20,6 +20,8 @@ const laneTable = {
   long: { size: 20, deadline: timing.libvirtLongCallMilliseconds, stuck: Number.POSITIVE_INFINITY },
   /** One bulk call at a time; libvirt asks each QEMU in turn, which takes about 10 ms a guest. */
   stats: { size: 1, deadline: timing.libvirtLongCallMilliseconds, stuck: Number.POSITIVE_INFINITY },
+  /** Images from other machines: each piece blocks a worker, and must not be in the way of anything else. */
+  transfer: { size: 2, deadline: timing.imageStallMilliseconds, stuck: Number.POSITIVE_INFINITY },
   agent: { size: 2, deadline: timing.libvirtLongCallMilliseconds, stuck: Number.POSITIVE_INFINITY },
 } as const satisfies Record<string, { size: number; deadline: number; stuck: number }>;
 type LaneKind = keyof typeof laneTable;
@@ -58,7 +60,13 @@ export class Session {
         onUnavailable: () => this.loop?.poke(),
         onUnusable: (message) => this.unusable(message),
       });
-    this.lanes = { short: lane("short"), long: lane("long"), stats: lane("stats"), agent: lane("agent") };
+    this.lanes = {
+      short: lane("short"),
+      long: lane("long"),
+      stats: lane("stats"),
+      transfer: lane("transfer"),
+      agent: lane("agent"),
+    };
     this.pulse = setInterval(() => this.beat(), timing.libvirtHeartbeatMilliseconds);
   }
 

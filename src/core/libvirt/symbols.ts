@@ -439,6 +439,85 @@ export const required = {
   },
   virStoragePoolFree: { since: "0.4.1", returns: ["i32", "int"], args: [["ptr", "virStoragePoolPtr pool"]] },
 
+  virConnectListAllStoragePools: {
+    since: "0.10.2",
+    returns: ["i32", "int"],
+    args: [
+      ["ptr", "virConnectPtr conn"],
+      ["ptr", "virStoragePoolPtr **pools"],
+      ["u32", "unsigned int flags"],
+    ],
+  },
+  virStoragePoolGetName: {
+    since: "0.4.1",
+    returns: ["ptr", "const char *"],
+    args: [["ptr", "virStoragePoolPtr pool"]],
+  },
+  virStoragePoolDestroy: {
+    since: "0.4.1",
+    returns: ["i32", "int"],
+    args: [["ptr", "virStoragePoolPtr pool"]],
+  },
+  virStoragePoolCreateXML: {
+    since: "0.4.1",
+    returns: ["ptr", "virStoragePoolPtr"],
+    args: [
+      ["ptr", "virConnectPtr conn"],
+      ["ptr", "const char *xmlDesc"],
+      ["u32", "unsigned int flags"],
+    ],
+  },
+  virStorageVolLookupByPath: {
+    since: "0.4.1",
+    returns: ["ptr", "virStorageVolPtr"],
+    args: [
+      ["ptr", "virConnectPtr conn"],
+      ["ptr", "const char *path"],
+    ],
+  },
+  virStorageVolDownload: {
+    since: "0.9.0",
+    returns: ["i32", "int"],
+    args: [
+      ["ptr", "virStorageVolPtr vol"],
+      ["ptr", "virStreamPtr stream"],
+      ["u64", "unsigned long long offset"],
+      ["u64", "unsigned long long length"],
+      ["u32", "unsigned int flags"],
+    ],
+  },
+  virStorageVolFree: { since: "0.4.1", returns: ["i32", "int"], args: [["ptr", "virStorageVolPtr vol"]] },
+
+  virSecretDefineXML: {
+    since: "0.7.1",
+    returns: ["ptr", "virSecretPtr"],
+    args: [
+      ["ptr", "virConnectPtr conn"],
+      ["ptr", "const char *xml"],
+      ["u32", "unsigned int flags"],
+    ],
+  },
+  virSecretSetValue: {
+    since: "0.7.1",
+    returns: ["i32", "int"],
+    args: [
+      ["ptr", "virSecretPtr secret"],
+      ["ptr", "const unsigned char *value"],
+      ["u64", "size_t value_size"],
+      ["u32", "unsigned int flags"],
+    ],
+  },
+  virSecretLookupByUUIDString: {
+    since: "0.7.1",
+    returns: ["ptr", "virSecretPtr"],
+    args: [
+      ["ptr", "virConnectPtr conn"],
+      ["ptr", "const char *uuid"],
+    ],
+  },
+  virSecretUndefine: { since: "0.7.1", returns: ["i32", "int"], args: [["ptr", "virSecretPtr secret"]] },
+  virSecretFree: { since: "0.7.1", returns: ["i32", "int"], args: [["ptr", "virSecretPtr secret"]] },
+
   virNetworkLookupByName: {
     since: "0.2.0",
     returns: ["ptr", "virNetworkPtr"],

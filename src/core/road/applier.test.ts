@@ -40,6 +40,7 @@ function row(id: string, exclusiveKey: string | null = null): Task {
     fence: 1,
     attempts: 1,
     deadlineAt: 0,
+    afterTask: null,
     createdAt: 0,
     sentAt: null,
     startedAt: null,

@@ -35,6 +35,11 @@ export interface TaskRequest<P> {
   exclusive?: string;
   payload: P;
   actor: Actor;
+  /**
+   * The id of an open task that must succeed first: until then this one waits here, showing how far that is. When
+   * that one fails, so does this.
+   */
+  after?: string | undefined;
 }
 
 /** Rows and events to be committed in one batch with the caller's own. */
@@ -157,6 +162,7 @@ export class Desk implements TaskDesk {
       fence: 1,
       attempts: 1,
       deadlineAt: now + kind.deadlineMs,
+      afterTask: request.after ?? null,
       createdAt: now,
       sentAt: null,
       startedAt: null,

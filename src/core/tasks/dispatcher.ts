@@ -24,7 +24,7 @@ import {
 } from "../store/index.ts";
 import { timing } from "../timing.ts";
 import { type Undo, UndoList } from "../undo.ts";
-import type { Desk } from "./desk.ts";
+import { type Desk, taskEvent } from "./desk.ts";
 import { openTaskStates, type TaskError } from "./kind.ts";
 import { peers, type Task, tasks } from "./schema.ts";
 
@@ -96,6 +96,7 @@ export class Dispatcher {
     this.again = false;
     try {
       await this.expire();
+      await this.followUp();
       await this.sendQueued();
       await this.sendCancels();
       this.lastTurnAt = this.world.clock.now();
@@ -105,11 +106,43 @@ export class Dispatcher {
     }
   }
 
+  /** Tasks that waited for another one: they may go when it has succeeded, and fail when it has not. */
+  private async followUp(): Promise<void> {
+    const { store } = this.world;
+    const waiting = await store.select(tasks, {
+      where: and(eq(tasks.state, "queued"), isNotNull(tasks.afterTask)),
+      limit: turnLimit,
+    });
+    if (waiting.length === 0) return;
+    const ids = [...new Set(waiting.flatMap((task) => task.afterTask ?? []))];
+    const first = new Map(
+      (await store.select(tasks, { where: inArray(tasks.id, ids) })).map((task) => [task.id, task]),
+    );
+    for (const task of waiting) {
+      const before = first.get(task.afterTask ?? "");
+      if (before && before.endedAt === null) continue;
+      if (!before || before.state === "succeeded") {
+        const free = { afterTask: null, step: "task.step.queued", etaSeconds: null } as const;
+        await this.write([update(tasks, free, this.desk.open(task))], [taskEvent(task, "queued")]);
+        continue;
+      }
+      const cause =
+        before.state === "cancelled"
+          ? { word: "task.firstCancelled", args: { name: before.targetName } }
+          : { word: before.errorWord ?? "task.firstCancelled", args: before.errorArgs ?? {} };
+      await this.settle(task, () => this.desk.ending(task, "failed", cause, null, false));
+    }
+  }
+
   private async sendQueued(): Promise<void> {
     const lostBefore = this.world.clock.now() - timing.resendMilliseconds;
     const refused = await this.refusedNodes();
     const waiting = await this.world.store.select(tasks, {
-      where: and(eq(tasks.state, "queued"), or(isNull(tasks.sentAt), lte(tasks.sentAt, lostBefore))),
+      where: and(
+        eq(tasks.state, "queued"),
+        isNull(tasks.afterTask),
+        or(isNull(tasks.sentAt), lte(tasks.sentAt, lostBefore)),
+      ),
       orderBy: [asc(tasks.createdAt), asc(tasks.id)],
       limit: turnLimit,
     });

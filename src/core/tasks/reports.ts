@@ -3,7 +3,7 @@ import type { Clock } from "../clock.ts";
 import type { Log } from "../log/log.ts";
 import type { Applier } from "../road/applier.ts";
 import { type Envelope, type ReportEffects, roadProtocol, speaksWithUs } from "../road/contract.ts";
-import { eq, type Store, update } from "../store/index.ts";
+import { and, eq, type Store, update } from "../store/index.ts";
 import { type Undo, UndoList } from "../undo.ts";
 import { type Desk, taskEvent } from "./desk.ts";
 import type { Dispatcher } from "./dispatcher.ts";
@@ -46,7 +46,16 @@ export function handleTaskReports(
         step: typeof step === "string" ? step : task.step,
         etaSeconds: typeof etaSeconds === "number" ? etaSeconds : null,
       };
-      return { statements: [update(tasks, set, desk.open(task))], events: [taskEvent(task, "running")] };
+      const waiting = await world.store.select(tasks, {
+        where: and(eq(tasks.afterTask, task.id), eq(tasks.state, "queued")),
+      });
+      return {
+        statements: [
+          update(tasks, set, desk.open(task)),
+          ...waiting.map((each) => update(tasks, waitingSet(each, set), desk.open(each))),
+        ],
+        events: [taskEvent(task, "running"), ...waiting.map((each) => taskEvent(each, "queued"))],
+      };
     }),
   );
   undos.add(
@@ -55,7 +64,14 @@ export function handleTaskReports(
       if (!task) return nothing;
       const { state, error, result, leftovers } = envelope.body;
       const end = state === "succeeded" || state === "cancelled" ? state : "failed";
-      return desk.ending(task, end, (error ?? null) as TaskError | null, result, leftovers === true);
+      const reason = (error ?? null) as TaskError | null;
+      const effects = await desk.ending(task, end, reason, result, leftovers === true);
+      const after = (): void => {
+        effects.after?.();
+        // Others may have waited for it.
+        desk.kick();
+      };
+      return { ...effects, after };
     }),
   );
   undos.add(
@@ -116,6 +132,19 @@ export function handleTaskReports(
 function foreignProtocol(node: string, protocol: number, version: string): TaskError {
   const args = { node, version, theirs: protocol, ours: roadProtocol };
   return { word: protocol < roadProtocol ? "node.refused.tooOld" : "node.refused.tooNew", args };
+}
+
+/** Of a task that waits for another one, this much of its hundred percent is the waiting. */
+const waitingPercent = 30;
+
+/** How a task that waits shows how far the other one is. */
+function waitingSet(task: Task, first: { progress: number; etaSeconds: number | null }) {
+  const progress = Math.floor((first.progress * waitingPercent) / 100);
+  return {
+    progress: Math.max(task.progress, progress),
+    step: "task.step.waits",
+    etaSeconds: first.etaSeconds,
+  };
 }
 
 /** What a hello says of running tasks: fences by id. */

@@ -42,6 +42,8 @@ export const tasks = table(
     fence: integer().notNull(),
     attempts: integer().notNull(),
     deadlineAt: time().notNull(),
+    /** The task that must succeed before this one is sent; null when there is none, or no more. */
+    afterTask: text(36),
     createdAt: time().notNull(),
     sentAt: time(),
     startedAt: time(),
@@ -52,6 +54,7 @@ export const tasks = table(
     index("tasks_open", t.state, t.nodeName),
     index("tasks_target", t.targetType, t.targetKey),
     index("tasks_created", t.createdAt),
+    index("tasks_after", t.afterTask),
   ],
 );
 export type Task = Row<typeof tasks>;

@@ -3,6 +3,8 @@ import { defineWords } from "../words.ts";
 
 export const taskWords = defineWords({
   en: {
+    "task.step.waits": "Waiting for what it needs first",
+    "task.firstCancelled": "What this needed first ({name}) was cancelled. Ask for it again.",
     "task.step.queued": "Waiting for the node",
     "task.step.started": "Beginning",
     "task.step.again": "Trying once more",
@@ -58,6 +60,8 @@ export const taskWords = defineWords({
     "hypervisor.internal": "libvirt failed: {detail}. The log of libvirtd on the node says more.",
   },
   "zh-CN": {
+    "task.step.waits": "等待前置任务完成",
+    "task.firstCancelled": "其前置任务（{name}）已取消，请重新发起。",
     "task.step.queued": "等待节点执行",
     "task.step.started": "开始执行",
     "task.step.again": "正在重试",

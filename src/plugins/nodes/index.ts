@@ -15,6 +15,7 @@ import { configureNode } from "./tasks.ts";
 import { nodesWords } from "./words.ts";
 
 export { isInSystem, refusedFolder } from "./folder.ts";
+export { prepareFolder } from "./machine.ts";
 export { ConfigBody } from "./routes.ts";
 export { type NodeRow, type NodeState, nodes } from "./schema.ts";
 export { defaultVncPorts, type NodeConfig, type NodeService, NodeSettings } from "./service.ts";
