@@ -42,7 +42,12 @@ const guestBy = (uuid: string): Promise<Guest> => app.ask<Guest>("GET", `/guests
 const said = (name: string, command: string): Promise<string> => saidIn(lab.libvirtd, name, command);
 
 /** Asks for a guest, and waits until its agent answers. */
-async function bootGuest(request: { name: string; templateId: string; memoryMiB: number }): Promise<string> {
+async function bootGuest(request: {
+  name: string;
+  templateId: string;
+  memoryMiB: number;
+  diskSizeGiB?: number;
+}): Promise<string> {
   type Begun = { task: { id: string }; guests: { uuid: string }[] };
   const body = { vcpus: 1, sshKeys: [sshKey], ...request };
   const { task, guests } = await app.ask<Begun>("POST", "/guests", body);
@@ -120,7 +125,7 @@ if (process.env.JIMV_LONG === "1")
         userName: "ann",
       });
       const name = "deb-cloud";
-      const uuid = await bootGuest({ name, templateId, memoryMiB });
+      const uuid = await bootGuest({ name, templateId, memoryMiB, diskSizeGiB: 2 });
       // Its agent answers long before cloud-init has come to its end; 0 is without any complaint.
       await until("cloud-init is done", bootMilliseconds, () =>
         soon(lab.libvirtd, name, "test -e /run/cloud-init/result.json"),
