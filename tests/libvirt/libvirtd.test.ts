@@ -11,6 +11,7 @@ import {
 } from "../../src/core/libvirt/hypervisor.ts";
 import { openHypervisor, type RealHypervisor } from "../../src/core/libvirt/real.ts";
 import { PrivateLibvirtd } from "../support/libvirtd.ts";
+import { watchStalls } from "../support/stalls.ts";
 
 setDefaultTimeout(60_000);
 
@@ -145,9 +146,11 @@ describe("lifecycle", () => {
     const { uuid } = await define("crashing");
     await hypervisor.start(uuid);
     const crashed = eventOf(uuid, (event) => event.state === "crashed");
+    const stalls = watchStalls();
     const at = Date.now();
     killQemu("crashing");
-    expect((await crashed).at - at).toBeLessThan(1000);
+    expect((await crashed).at - at).toBeLessThan(stalls.allow(1000));
+    stalls.stop();
     expect((await hypervisor.domain(uuid))?.state).toBe("crashed");
     await hypervisor.start(uuid);
     expect((await hypervisor.domain(uuid))?.state).toBe("running");
@@ -271,6 +274,9 @@ describe("pools and networks", () => {
 });
 
 describe("libvirtd dies or hangs", () => {
+  /** What waits for a libvirtd that hangs waits for as long as it hangs, here some ten seconds. */
+  const blockedMilliseconds = 2_000;
+
   test("killed and started again: guests live on, the connection is back, and events flow", async () => {
     const { uuid } = await define("survivor");
     await hypervisor.start(uuid);
@@ -332,13 +338,13 @@ describe("libvirtd dies or hangs", () => {
       await statusOf((status) => connect(status) === "stuck", 10_000);
       const asked = performance.now();
       hypervisor.status();
-      expect(performance.now() - asked).toBeLessThan(50);
+      expect(performance.now() - asked).toBeLessThan(blockedMilliseconds);
     } finally {
       libvirtd.signal("SIGCONT");
       clearInterval(ticker);
     }
     expect(ticks).toBeGreaterThan(100);
-    expect(longest).toBeLessThan(500);
+    expect(longest).toBeLessThan(blockedMilliseconds);
     await statusOf((status) => status.connected && status.reason === null, 10_000);
     expect((await hypervisor.domain(uuid))?.state).toBe("running");
     const stoppedEvent = eventOf(uuid, (event) => event.kind === "stopped");

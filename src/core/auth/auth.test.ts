@@ -143,8 +143,12 @@ describe("guessing", () => {
       return performance.now() - started;
     };
     await time("warm-up");
-    const known = await time("anna");
-    const unknown = await time("nobody-at-all");
+    // The shortest of a few: whatever else the machine does only adds.
+    const shortest = { anna: Number.POSITIVE_INFINITY, "nobody-at-all": Number.POSITIVE_INFINITY };
+    for (let round = 0; round < 3; round++)
+      for (const name of ["anna", "nobody-at-all"] as const)
+        shortest[name] = Math.min(shortest[name], await time(name));
+    const { anna: known, "nobody-at-all": unknown } = shortest;
     // Hashing takes tens of milliseconds, the rest below one: without it the ratio would be 20 or more.
     expect(Math.max(known, unknown) / Math.min(known, unknown)).toBeLessThan(6);
   });
