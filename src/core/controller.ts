@@ -54,11 +54,13 @@ export class Controller {
   private readonly started: { plugin: string; undos: UndoList }[] = [];
   private readonly own = new UndoList();
   private leads = false;
+  private epoch: number | null = null;
 
   constructor(private readonly world: ControllerWorld) {
     const { store, clock, leadership } = world;
     this.desk = new Desk(store, clock, world.log);
-    const epoch = (): number | undefined => leadership.epoch() ?? undefined;
+    // As of when it began to lead: never undefined while it leads, and refused by the store once another does.
+    const epoch = (): number | undefined => this.epoch ?? undefined;
     this.dispatcher = new Dispatcher(world, this.desk, epoch);
     this.applier = new Applier(world, epoch);
     this.settings = new StoredSettings(store);
@@ -73,11 +75,11 @@ export class Controller {
       await this.stop();
       throw error;
     }
-    this.own.add(this.world.leadership.onChange((epoch) => this.lead(epoch !== null)));
+    this.own.add(this.world.leadership.onChange((epoch) => this.lead(epoch)));
   }
 
   async stop(): Promise<void> {
-    this.lead(false);
+    this.lead(null);
     await this.dispatcher.idle();
     this.own.run();
     for (let last = this.started.pop(); last; last = this.started.pop()) last.undos.run();
@@ -103,14 +105,16 @@ export class Controller {
     return () => this.services.delete(key.name);
   }
 
-  private lead(leads: boolean): void {
+  private lead(epoch: number | null): void {
+    const leads = epoch !== null;
     if (leads === this.leads) return;
     this.leads = leads;
     if (!leads) {
       this.whileLeading.run();
       return;
     }
-    this.world.log.info("leading", { epoch: this.world.leadership.epoch() });
+    this.epoch = epoch;
+    this.world.log.info("leading", { epoch });
     for (const begin of this.leading) this.whileLeading.add(begin());
     this.whileLeading.add(this.dispatcher.start());
     this.whileLeading.add(this.applier.start());

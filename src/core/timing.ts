@@ -73,8 +73,10 @@ export const timing = {
   leftoverSweepMilliseconds: 3_000,
   /** The pause before a task's end is written again, where the disk was full. */
   outboxAgainMilliseconds: 1_000,
-  /** Durable reports that nobody acknowledged are delivered again after this. */
-  redeliverMilliseconds: 15_000,
+  /** A node whose reports nobody acknowledged for so long asks how far the controller is, then ever more rarely. */
+  knockMilliseconds: 15_000,
+  /** A running task that was told to end, and did not, is told again after this: the word may have been lost. */
+  cancelAgainMilliseconds: 5_000,
   /** A node that was not welcomed says hello again after this. */
   helloAgainMilliseconds: 5_000,
   /** The pause before a welcome that the store was not there for is tried again. */

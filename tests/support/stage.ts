@@ -106,17 +106,8 @@ export async function makeStage(plugins: readonly Plugin[]): Promise<Stage> {
   let sequence = 0;
   const deliver = async (kind: string, body: ReportBody, node: string): Promise<void> => {
     sequence++;
-    const envelope = {
-      node,
-      machine: node,
-      generation: "g1",
-      sequence,
-      incarnation: 1,
-      at: clock.now(),
-      kind,
-      body,
-    };
-    await ends.get(node)?.deliver([envelope]);
+    const identity = { node, machine: node, generation: "g1", sequence, after: 0, key: null, incarnation: 1 };
+    await ends.get(node)?.deliver([{ ...identity, at: clock.now(), kind, body }]);
   };
   const report = async (kind: string, body: ReportBody, node = "kvm-1"): Promise<void> => {
     if (!ends.has(node)) {

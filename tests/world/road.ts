@@ -31,6 +31,7 @@ export class PretendedRoad {
   private busy = false;
   private planned = false;
   private readonly onGone = new Set<() => void>();
+  private readonly onLosses = new Set<() => void>();
   /** While true, nothing gets through in either direction, and the ends are told so. */
   away = false;
   delayMilliseconds = 1;
@@ -63,6 +64,7 @@ export class PretendedRoad {
           if (this.reader === reader) this.setReader(null);
         };
       },
+      onLoss: (handler) => this.onLoss(() => process.enter(handler)),
       status: this.status,
     };
   }
@@ -85,8 +87,23 @@ export class PretendedRoad {
           for (let copy = 0; copy < this.copies; copy++) stream.envelopes.push(...structuredClone(envelopes));
           this.handIn(this.delayMilliseconds);
         }),
+      onLoss: (handler) => this.onLoss(() => process.enter(handler)),
       status: this.status,
     };
+  }
+
+  /** Everything on the road is gone, as after FLUSHALL. The ends hear of it where they are `told`. */
+  lose(told: boolean): void {
+    for (const stream of this.streams.values()) {
+      stream.envelopes = [];
+      stream.given = 0;
+    }
+    if (told) for (const handler of [...this.onLosses]) handler();
+  }
+
+  private onLoss(handler: () => void): () => void {
+    this.onLosses.add(handler);
+    return () => this.onLosses.delete(handler);
   }
 
   /** A report as it was, once more: whatever was delivered for a node is handed over again. */
@@ -108,7 +125,7 @@ export class PretendedRoad {
         if (batch.length === 0) continue;
         const upTo = stream.envelopes.length;
         await Promise.race([reader(structuredClone(batch)), this.readerGone(reader)]);
-        if (this.reader === reader) stream.given = upTo;
+        if (this.reader === reader) stream.given = Math.min(upTo, stream.envelopes.length);
         this.onGone.clear();
       }
       this.busy = false;

@@ -41,14 +41,12 @@ class MortalOutbox extends Outbox {
   ) {
     super(path, clock, node);
   }
-  override add(...args: Parameters<Outbox["add"]>): void {
-    if (args[2] !== undefined) {
-      super.add(...args);
-      return;
-    }
+  override add(...args: Parameters<Outbox["add"]>): number {
+    if (args[2] !== undefined) return super.add(...args);
     this.process.pass(`add ${args[0]}`, "before");
-    super.add(...args);
+    const sequence = super.add(...args);
     this.process.pass(`add ${args[0]}`, "after");
+    return sequence;
   }
   override journal(...args: Parameters<Outbox["journal"]>): number {
     this.process.pass("journal", "before");

@@ -69,6 +69,7 @@ describe("the applier", () => {
         deliver = handler;
         return () => {};
       },
+      onLoss: () => () => {},
       status: () => ({ kind: "local", connected: true, since: 0, reason: null }),
     };
     applier = new Applier({ store, clock, road, log: silentLog }, () => epoch);
@@ -81,6 +82,8 @@ describe("the applier", () => {
     machine: "",
     generation,
     sequence,
+    after: 0,
+    key: null,
     incarnation: 1,
     at: 0,
     kind,
@@ -168,6 +171,7 @@ describe("the applier", () => {
     making();
     const mine = await store.leases.acquire(leaderLease, "me", 60_000);
     epoch = mine ?? 0;
+    applier.start();
     await deliver([report(1)]);
     await store.leases.acquire(leaderLease, "another", 60_000, true);
     await expect(deliver([report(2)])).rejects.toBeInstanceOf(LeaseLostError);
@@ -203,6 +207,7 @@ describe("the applier", () => {
         deliver = handler;
         return () => {};
       },
+      onLoss: () => () => {},
       status: () => ({ kind: "redis", connected: true, since: 0, reason: null }),
     };
     new Applier({ store, clock, road, log: silentLog, membersOnly: true }, () => epoch).start();

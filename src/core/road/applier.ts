@@ -6,6 +6,7 @@ import type { Clock } from "../clock.ts";
 import { errorText } from "../errors.ts";
 import type { Log } from "../log/log.ts";
 import {
+  and,
   type EventRow,
   eq,
   insert,
@@ -24,10 +25,18 @@ import type { ControllerRoad, Envelope, ReportEffects, ReportHandler } from "./c
 /** How often a report is tried whose rows changed under it. */
 const staleTries = 5;
 
+/** One time of leading: what was read and decided in it is never written under a later epoch. */
+interface Term {
+  epoch: number | undefined;
+  /** Peers as of their last applied report. */
+  known: Map<string, Peer>;
+}
+
 export class Applier {
   private readonly handlers = new Map<string, ReportHandler>();
-  private readonly known = new Map<string, Peer>();
-  private chain: Promise<void> = Promise.resolve();
+  private term: Term = { epoch: undefined, known: new Map() };
+  /** The end of what is under way, by node: reports of one node are applied in order, those of several at once. */
+  private readonly chains = new Map<string, Promise<void>>();
 
   constructor(
     private readonly world: {
@@ -50,76 +59,95 @@ export class Applier {
 
   /** The peer as of the last applied report. */
   peer(name: string): Peer | undefined {
-    return this.known.get(name);
+    return this.term.known.get(name);
   }
 
   /** Begins to read the road. Called when this controller begins to lead. */
   start(): Undo {
-    this.known.clear();
+    const term: Term = { epoch: this.epoch(), known: new Map() };
+    this.term = term;
     return this.world.road.onReports((envelopes) => {
-      const work = this.chain.then(() => this.applyAll(envelopes));
-      this.chain = work.catch(() => {});
+      const node = envelopes[0]?.node;
+      if (node === undefined) return Promise.resolve();
+      const before = this.chains.get(node) ?? Promise.resolve();
+      const work = before.then(() => this.applyAll(term, envelopes));
+      const end = work
+        .catch(() => {})
+        .finally(() => {
+          if (this.chains.get(node) === end) this.chains.delete(node);
+        });
+      this.chains.set(node, end);
       return work;
     });
   }
 
   /** Nodes were renamed or removed: what is known of them is read again. */
   forget(): void {
-    this.known.clear();
+    this.term.known.clear();
   }
 
-  private async applyAll(envelopes: readonly Envelope[]): Promise<void> {
+  private async applyAll(term: Term, envelopes: readonly Envelope[]): Promise<void> {
+    let missing: Envelope | undefined;
     let last: Envelope | undefined;
-    for (const envelope of envelopes) if (await this.apply(envelope)) last = envelope;
+    for (const envelope of withoutSuperseded(envelopes)) {
+      const outcome = await this.apply(term, envelope);
+      if (outcome === "refused") continue;
+      last = envelope;
+      if (outcome === "missing") missing = envelope;
+    }
     if (!last) return;
     const { node, generation } = last;
-    const peer = this.known.get(node);
+    const peer = term.known.get(node);
     // Also what was applied before: a node that has forgotten its numbers goes on behind it.
-    const sequence = Math.max(last.sequence, peer?.generation === generation ? peer.position : -1);
-    await this.world.road.send(node, { type: "applied", generation, sequence });
+    const sequence = peer?.generation === generation ? Math.max(peer.position, 0) : 0;
+    const isBehind = missing?.generation === generation && missing.sequence > sequence;
+    try {
+      const applied = { type: "applied", generation, sequence } as const;
+      await this.world.road.send(node, isBehind ? { ...applied, again: true } : applied);
+    } catch (error) {
+      // The next report's answer says it as well; a node that hears none asks.
+      this.world.log.debug("an acknowledgement is lost", { node, error: errorText(error) });
+    }
   }
 
-  /** False when nothing may be acknowledged: it comes from a machine that is not the node of that name. */
-  private async apply(envelope: Envelope): Promise<boolean> {
+  /**
+   * Applies a report unless it was applied before.
+   * - `missing`: one that comes before it is not there, so this one waits until it is
+   * - `refused`: it comes from a machine that is not the node of that name; nothing may be acknowledged
+   */
+  private async apply(term: Term, envelope: Envelope): Promise<"applied" | "missing" | "refused"> {
     for (let left = staleTries; ; left--) {
-      const peer = await this.peerOf(envelope);
+      const peer = await this.peerOf(term, envelope);
       if (!peer || (peer.machineId !== "" && peer.machineId !== envelope.machine)) {
         if (envelope.kind === "hello") await this.refuse(envelope, peer);
-        return false;
+        return "refused";
       }
       const position = peer.generation === envelope.generation ? peer.position : -1;
-      if (envelope.sequence <= position) return true;
+      if (envelope.sequence <= position) return "applied";
+      if (envelope.after > Math.max(position, 0)) return "missing";
       const effects = await this.effectsOf(envelope);
-      const next = {
-        ...peer,
+      const moved = {
         generation: envelope.generation,
         position: envelope.sequence,
         heardAt: this.world.clock.now(),
       };
-      const { name, ...changed } = {
-        generation: next.generation,
-        position: next.position,
-        heardAt: next.heardAt,
-        name: peer.name,
-      };
+      // Whoever applied a report of this node meanwhile has moved the position: then this decides anew.
+      const where = and(
+        eq(peers.name, peer.name),
+        eq(peers.generation, peer.generation),
+        eq(peers.position, peer.position),
+      );
+      const move = update(peers, moved, where, { expect: 1 });
       try {
         // The position goes first: a handler's own change of the peer's row (hello) comes after and stands.
-        await this.write(
-          [update(peers, changed, eq(peers.name, name), { expect: 1 }), ...effects.statements],
-          effects.events ?? [],
-        );
-        this.known.set(peer.name, Object.assign(peer, next));
-        effects.after?.();
-        return true;
+        await this.write(term, [move, ...effects.statements], effects.events ?? []);
       } catch (error) {
         // Whoever leads now applies it.
         if (error instanceof StoreUnavailableError || error instanceof LeaseLostError) throw error;
         // Rows changed, or something booked was taken, since the handler looked: it looks again.
         const isStale = error instanceof StoreExpectationError || error instanceof StoreUniqueError;
-        if (isStale && left > 1) {
-          this.known.delete(envelope.node);
-          continue;
-        }
+        if (isStale) term.known.delete(peer.name);
+        if (isStale && left > 1) continue;
         // A report that can never be applied must not hold up all later ones: it is logged and passed over.
         if (effects.statements.length === 0) throw error;
         this.world.log.error("report passed over", {
@@ -127,10 +155,13 @@ export class Applier {
           kind: envelope.kind,
           error: errorText(error),
         });
-        await this.write([update(peers, changed, eq(peers.name, name))], []);
-        this.known.set(peer.name, Object.assign(peer, next));
-        return true;
+        await this.write(term, [move], []);
+        term.known.set(peer.name, Object.assign(peer, moved));
+        return "applied";
       }
+      term.known.set(peer.name, Object.assign(peer, moved));
+      effects.after?.();
+      return "applied";
     }
   }
 
@@ -152,12 +183,16 @@ export class Applier {
       await store.run(update(peers, { refusal }, eq(peers.name, node)), { events: [event] });
       peer.refusal = refusal;
     }
-    await road.send(node, { type: "refused", machine, word, args });
+    try {
+      await road.send(node, { type: "refused", machine, word, args });
+    } catch (error) {
+      // It says hello again.
+      log.debug("a refusal is lost", { node, error: errorText(error) });
+    }
   }
 
-  private write(statements: Statement[], events: EventRow[]): Promise<void> {
-    const epoch = this.epoch();
-    return this.world.store.batch(statements, { events, ...(epoch === undefined ? {} : { epoch }) });
+  private write(term: Term, statements: Statement[], events: EventRow[]): Promise<void> {
+    return this.world.store.batch(statements, { events, epoch: term.epoch });
   }
 
   private async effectsOf(envelope: Envelope): Promise<ReportEffects> {
@@ -180,12 +215,12 @@ export class Applier {
   }
 
   /** The node that a report claims to be from; null for one that has not joined. */
-  private async peerOf(envelope: Envelope): Promise<Peer | null> {
-    const cached = this.known.get(envelope.node);
+  private async peerOf(term: Term, envelope: Envelope): Promise<Peer | null> {
+    const cached = term.known.get(envelope.node);
     if (cached) return cached;
     const stored = await this.world.store.first(peers, { where: eq(peers.name, envelope.node) });
     if (stored) {
-      this.known.set(envelope.node, stored);
+      term.known.set(envelope.node, stored);
       return stored;
     }
     if (this.world.membersOnly) return null;
@@ -202,8 +237,18 @@ export class Applier {
       protocol: 0,
       refusal: null,
     };
-    await this.world.store.batch([insert(peers, fresh)]);
-    this.known.set(envelope.node, fresh);
+    await this.write(term, [insert(peers, fresh)], []);
+    term.known.set(envelope.node, fresh);
     return fresh;
   }
+}
+
+/** Leaves out reports that a later one of the same key and outbox replaces. */
+function withoutSuperseded(envelopes: readonly Envelope[]): Envelope[] {
+  const last = new Map<string, Envelope>();
+  for (const envelope of envelopes)
+    if (envelope.key !== null) last.set(`${envelope.generation} ${envelope.key}`, envelope);
+  return envelopes.filter(
+    (each) => each.key === null || last.get(`${each.generation} ${each.key}`) === each,
+  );
 }

@@ -17,14 +17,25 @@ export const speaksWithUs = (protocol: number): boolean => Math.abs(protocol - r
 /** Facts of a report, kept as JSON. */
 export type ReportBody = Record<string, unknown>;
 
-/** A report under way. (generation, sequence) is its identity; sequence rises by more than 0 a report. */
+/**
+ * A report under way. (generation, sequence) is its identity; sequence rises by more than 0 a report.
+ *
+ * A road may lose what it was given (Redis emptied, or killed before it wrote), so each report names the one
+ * that must be applied before it: `after`. The controller applies nothing past a hole and asks for the rest
+ * again; were it otherwise, acknowledging a later report would delete the lost one from the outbox.
+ */
 export interface Envelope {
+  /** Who speaks: on a road with several nodes it is the road that says so, not the report. */
   node: string;
   /** The machine-id of who wrote it: a name may be claimed by two machines, but belongs to one. */
   machine: string;
   /** Which outbox wrote it: a new outbox means that the sequence starts over. */
   generation: string;
   sequence: number;
+  /** The sequence of the unacknowledged durable report before it; 0 when there is none. */
+  after: number;
+  /** Set on reports of which only the latest counts: an earlier one of the same key may be passed over. */
+  key: string | null;
   /** What the controller handed out at hello; 0 before the first welcome. */
   incarnation: number;
   /** The node's clock when it was written, UTC ms. */
@@ -58,10 +69,13 @@ export type Command =
   | TaskCommand
   /** Stop a task: `withdraw` if it has not begun, else end it at the next safe point. */
   | { type: "cancel"; id: string; fence: number }
-  /** The answer to hello: the incarnation, and which tasks will be sent again (all other half-made things go). */
-  | { type: "welcome"; incarnation: number; open: string[] }
-  /** Everything up to here is applied: the outbox may forget it. */
-  | { type: "applied"; generation: string; sequence: number }
+  /**
+   * The answer to the hello of sequence `answers`: the incarnation, and which tasks will be sent again (all other
+   * half-made things go). A road may bring it late or twice, so a node hears only answers to its own hellos.
+   */
+  | { type: "welcome"; incarnation: number; answers: number; open: string[] }
+  /** Everything up to here is applied: the outbox may forget it. `again`: what followed was lost, so send it again. */
+  | { type: "applied"; generation: string; sequence: number; again?: true }
   /** Say hello again. */
   | { type: "greet" }
   /**
@@ -71,20 +85,29 @@ export type Command =
   | { type: "refused"; machine: string | null; word: string; args: Record<string, string | number> };
 
 /** The controller's end. */
-export interface ControllerRoad {
+export interface ControllerRoad extends MayLose {
   /** Puts a command on the way. Resolves when the road has it; a lost one is found by the dispatcher. */
   send(node: string, command: Command): Promise<void>;
-  /** Hands reports over in order, per node. The promise resolves when they are applied. */
+  /**
+   * Hands reports over, those of one node in one call and in order; of different nodes several calls may be
+   * under way. The promise resolves when they are applied; were it rejected, they are handed over again.
+   */
   onReports(handler: (envelopes: Envelope[]) => Promise<void>): Undo;
   status(): RoadStatus;
 }
 
 /** A node's end. */
-export interface NodeRoad {
+export interface NodeRoad extends MayLose {
   onCommand(handler: (command: Command) => void): Undo;
   /** Resolves when the road has them, which is not yet "applied". */
   deliver(envelopes: Envelope[]): Promise<void>;
   status(): RoadStatus;
+}
+
+/** What both ends have in common. */
+interface MayLose {
+  /** Calls when something that was put on the road may be gone: whoever still needs it sends it again at once. */
+  onLoss(handler: () => void): Undo;
 }
 
 export interface RoadStatus {

@@ -2,6 +2,9 @@
 import type { Clock } from "../clock.ts";
 import type { Command, ControllerRoad, Envelope, NodeRoad, RoadStatus } from "./contract.ts";
 
+/** Within one process nothing is lost that its end did not hear of. */
+const neverLost = () => () => {};
+
 export class LocalRoad {
   private readonly nodes = new Map<string, (command: Command) => void>();
   private apply: ((envelopes: Envelope[]) => Promise<void>) | null = null;
@@ -25,6 +28,7 @@ export class LocalRoad {
         if (this.apply === handler) this.apply = null;
       };
     },
+    onLoss: neverLost,
     status: this.status,
   };
 
@@ -41,6 +45,7 @@ export class LocalRoad {
         if (!this.apply) throw new Error("no controller listens on the road");
         await this.apply(structuredClone(envelopes));
       },
+      onLoss: neverLost,
       status: this.status,
     };
   }

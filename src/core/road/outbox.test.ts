@@ -6,6 +6,8 @@ import { Outbox } from "./outbox.ts";
 
 const clock = { now: () => 42, after: () => () => {}, every: () => () => {}, sleep: async () => {} };
 
+const me = { incarnation: 7, machine: "m" };
+
 describe("the outbox", () => {
   let folder = "";
   let path = "";
@@ -24,8 +26,7 @@ describe("the outbox", () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  const kinds = (outbox: Outbox, after = 0): string[] =>
-    outbox.pending(after, { incarnation: 7, machine: "m" }).map((each) => each.kind);
+  const kinds = (outbox: Outbox, after = 0): string[] => outbox.pending(after, me, 200).map((each) => each.kind);
 
   test("nobody else may read it", () => {
     open();
@@ -38,7 +39,7 @@ describe("the outbox", () => {
     outbox.add("beat", { n: 1 }, "beat");
     outbox.add("second", { n: 2 });
     outbox.add("beat", { n: 2 }, "beat");
-    const pending = outbox.pending(0, { incarnation: 7, machine: "m" });
+    const pending = outbox.pending(0, me, 200);
     expect(pending.map(({ kind, body }) => [kind, body.n])).toEqual([
       ["first", 1],
       ["second", 2],
@@ -58,7 +59,7 @@ describe("the outbox", () => {
     const outbox = open();
     outbox.add("durable", {});
     outbox.add("beat", {}, "beat");
-    const last = outbox.pending(0, { incarnation: 1, machine: "m" }).at(-1)?.sequence ?? 0;
+    const last = outbox.pending(0, me, 200).at(-1)?.sequence ?? 0;
     outbox.delivered(last);
     expect(kinds(outbox)).toEqual(["durable"]);
     outbox.applied("another generation", last);
@@ -72,21 +73,21 @@ describe("the outbox", () => {
     const before = open();
     before.add("durable", {});
     const id = before.journal("task-1", "undo", { path: "/a" });
-    const last = before.pending(0, { incarnation: 1, machine: "m" }).at(-1)?.sequence ?? 0;
+    const last = before.pending(0, me, 200).at(-1)?.sequence ?? 0;
     before.close();
     const after = open();
     expect(after.generation).toBe(before.generation);
     expect(kinds(after)).toEqual(["durable"]);
     expect(after.journaled("task-1")).toEqual([{ id, taskId: "task-1", name: "undo", args: { path: "/a" } }]);
     after.add("new", {});
-    expect(after.pending(last, { incarnation: 1, machine: "m" })[0]?.sequence).toBeGreaterThan(last);
+    expect(after.pending(last, me, 200)[0]?.sequence).toBeGreaterThan(last);
   });
 
   test("a file that has lost its last numbers goes on behind what the controller has applied", () => {
     const outbox = open();
     outbox.applied(outbox.generation, 123_456);
     outbox.add("new", {});
-    expect(outbox.pending(0, { incarnation: 1, machine: "m" })[0]?.sequence).toBeGreaterThan(123_456);
+    expect(outbox.pending(0, me, 200)[0]?.sequence).toBeGreaterThan(123_456);
   });
 
   test("a task's end and the end of its journal are one", () => {
@@ -113,11 +114,7 @@ describe("the outbox", () => {
     outbox.add("list", {}, "list");
     let after = 0;
     const heard: number[] = [];
-    for (
-      let batch = outbox.pending(after, { incarnation: 1, machine: "m" });
-      batch.length > 0;
-      batch = outbox.pending(after, { incarnation: 1, machine: "m" })
-    ) {
+    for (let batch = outbox.pending(after, me, 200); batch.length > 0; batch = outbox.pending(after, me, 200)) {
       heard.push(...batch.map((each) => each.sequence));
       after = batch.at(-1)?.sequence ?? after;
       outbox.delivered(after);
@@ -131,7 +128,7 @@ describe("the outbox", () => {
     outbox.close();
     outbox.add("late", {});
     outbox.finish("task-1", false, "task.ended", {});
-    expect(outbox.pending(0, { incarnation: 1, machine: "m" })).toEqual([]);
+    expect(outbox.pending(0, me, 200)).toEqual([]);
     expect(() => outbox.journal("task-1", "undo", {})).toThrow("stopping");
   });
 });

@@ -9,13 +9,11 @@
 import { Database } from "bun:sqlite";
 import { chmodSync } from "node:fs";
 import type { Clock } from "../clock.ts";
+import type { Undo } from "../undo.ts";
 import type { Envelope, ReportBody } from "./contract.ts";
 
 /** Sequences are promised in blocks, so that latest-only reports cost no write; a restart skips the rest. */
 const sequenceBlock = 10_000;
-/** Durable reports handed to the road at once. */
-const deliverLimit = 200;
-
 export interface JournalEntry {
   id: number;
   taskId: string;
@@ -43,7 +41,10 @@ export class Outbox {
   private readonly db: Database;
   private next: number;
   private promised: number;
+  /** Reports of which only the latest counts, by key, until the road has them. */
   private readonly latest = new Map<string, OutboxRow>();
+  /** Durable reports that the disk had no room for; they live as long as the process. */
+  private readonly unsaved = new Map<number, OutboxRow>();
   private closed = false;
   private readonly listeners = new Set<() => void>();
 
@@ -86,10 +87,31 @@ export class Outbox {
     return value;
   }
 
+  /** A small note that outlives the process; null when there is none. */
+  recall(name: string): string | null {
+    return this.closed ? null : this.meta(`note:${name}`);
+  }
+
+  remember(name: string, note: string): void {
+    if (this.closed) return;
+    try {
+      this.setMeta(`note:${name}`, note);
+    } catch (error) {
+      this.onTrouble(error);
+    }
+  }
+
   private takeSequence(): number {
     if (this.next >= this.promised) {
       try {
-        this.setMeta("sequence", String(this.next + sequenceBlock));
+        // On the disk before a number of the block is used, whatever happens to the power: a number that was
+        // given out twice would make the controller take the second report for the first.
+        this.db.run("PRAGMA synchronous = FULL");
+        try {
+          this.setMeta("sequence", String(this.next + sequenceBlock));
+        } finally {
+          this.db.run("PRAGMA synchronous = NORMAL");
+        }
         this.promised = this.next + sequenceBlock;
       } catch (error) {
         // The disk is full: the promise is tried again with the next report.
@@ -99,13 +121,17 @@ export class Outbox {
     return this.next++;
   }
 
-  onAdded(listener: () => void): void {
+  onAdded(listener: () => void): Undo {
     this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
   }
 
-  /** Adds a report. With `latestKey` it replaces an undelivered one of that key and is kept in memory only. */
-  add(kind: string, body: ReportBody, latestKey?: string): void {
-    if (this.closed) return;
+  /**
+   * Adds a report and returns its sequence (0 when closed). With `latestKey` it replaces an undelivered one of that
+   * key and is kept in memory only.
+   */
+  add(kind: string, body: ReportBody, latestKey?: string): number {
+    if (this.closed) return 0;
     const row: OutboxRow = {
       sequence: this.takeSequence(),
       at: this.clock.now(),
@@ -119,9 +145,10 @@ export class Outbox {
       } catch (error) {
         // The disk is full, perhaps by the very copy that is reported on: better told from memory than not at all.
         this.onTrouble(error);
-        this.latest.set(`unsaved:${row.sequence}`, row);
+        this.unsaved.set(row.sequence, row);
       }
     this.announce();
+    return row.sequence;
   }
 
   private write(row: OutboxRow): void {
@@ -134,27 +161,49 @@ export class Outbox {
     for (const listener of this.listeners) listener();
   }
 
-  /** Reports after `sequence`, in order. No later one is handed out before an earlier one. */
-  pending(after: number, sender: Pick<Envelope, "incarnation" | "machine">): Envelope[] {
+  /** At most `limit` reports after `sequence`, in order. No later one is handed out before an earlier one. */
+  pending(after: number, sender: Pick<Envelope, "incarnation" | "machine">, limit: number): Envelope[] {
     if (this.closed) return [];
-    const durable = this.db
+    const saved = this.db
       .query<OutboxRow, [number, number]>(
         "SELECT sequence, at, kind, body FROM outbox WHERE sequence > ? ORDER BY sequence LIMIT ?",
       )
-      .all(after, deliverLimit);
-    const end = durable.length === deliverLimit ? (durable.at(-1)?.sequence ?? 0) : Number.MAX_SAFE_INTEGER;
-    const latest = [...this.latest.values()].filter((row) => row.sequence > after && row.sequence <= end);
-    return [...durable, ...latest]
-      .sort((a, b) => a.sequence - b.sequence)
-      .map((row) => ({
-        node: this.node,
-        generation: this.generation,
-        sequence: row.sequence,
-        ...sender,
-        at: row.at,
-        kind: row.kind,
-        body: JSON.parse(row.body) as ReportBody,
-      }));
+      .all(after, limit);
+    // What lies behind the last one that the limit let through waits for it.
+    const end = saved.length === limit ? (saved.at(-1)?.sequence ?? 0) : Number.MAX_SAFE_INTEGER;
+    const isNext = (row: OutboxRow): boolean => row.sequence > after && row.sequence <= end;
+    const durable = [...saved, ...[...this.unsaved.values()].filter(isNext)];
+    const latest = [...this.latest].filter(([, row]) => isNext(row));
+    let before = this.durableUpTo(after);
+    return [...durable.map((row) => ({ key: null, row })), ...latest.map(([key, row]) => ({ key, row }))]
+      .sort((a, b) => a.row.sequence - b.row.sequence)
+      .slice(0, limit)
+      .map(({ key, row }) => {
+        const envelope = {
+          node: this.node,
+          generation: this.generation,
+          sequence: row.sequence,
+          after: before,
+          key,
+          ...sender,
+          at: row.at,
+          kind: row.kind,
+          body: JSON.parse(row.body) as ReportBody,
+        };
+        if (key === null) before = row.sequence;
+        return envelope;
+      });
+  }
+
+  /** The last durable report up to `sequence` that is not acknowledged; 0 when there is none. */
+  private durableUpTo(sequence: number): number {
+    const saved = this.db
+      .query<{ last: number | null }, [number]>(
+        "SELECT max(sequence) AS last FROM outbox WHERE sequence <= ?",
+      )
+      .get(sequence);
+    const unsaved = [...this.unsaved.keys()].filter((each) => each <= sequence);
+    return Math.max(saved?.last ?? 0, ...unsaved);
   }
 
   /** The road has everything up to `sequence`: latest-only reports need no more. */
@@ -171,12 +220,14 @@ export class Outbox {
       this.promised = this.next;
     }
     this.db.query("DELETE FROM outbox WHERE sequence <= ?").run(sequence);
+    for (const each of [...this.unsaved.keys()]) if (each <= sequence) this.unsaved.delete(each);
   }
 
   /** Durable reports that are not applied yet. */
   count(): number {
     if (this.closed) return 0;
-    return this.db.query<{ n: number }, []>("SELECT count(*) AS n FROM outbox").get()?.n ?? 0;
+    const saved = this.db.query<{ n: number }, []>("SELECT count(*) AS n FROM outbox").get()?.n ?? 0;
+    return saved + this.unsaved.size;
   }
 
   /** Writes down what will have to be taken back, before it is done. Returns the entry's id. */

@@ -55,6 +55,7 @@ describe("the node's agent", () => {
         const sequence = envelopes.at(-1)?.sequence ?? 0;
         say({ type: "applied", generation: outbox.generation, sequence });
       },
+      onLoss: () => () => {},
       status: () => ({ kind: "local" as const, connected: true, since: 0, reason: null }),
     };
     agent = new NodeAgent(
@@ -71,13 +72,19 @@ describe("the node's agent", () => {
     agent.undo("test.undo", (args) => takeBack(args));
     agent.start();
     await settled();
-    say({ type: "welcome", incarnation: 1, open: [] });
+    welcome(1, []);
     await settled();
   });
   afterEach(() => {
     agent.stop();
     outbox.close();
   });
+
+  /** The answer to the last hello. */
+  const welcome = (incarnation: number, open: string[]): void => {
+    const answers = reports.findLast((report) => report.kind === "hello")?.sequence ?? 0;
+    say({ type: "welcome", incarnation, answers, open });
+  };
 
   const task = (id: string, change: Partial<TaskCommand> = {}): TaskCommand => ({
     type: "task",
@@ -122,7 +129,7 @@ describe("the node's agent", () => {
     expect(refusals).toEqual(["node.refused.taken"]);
     await clock.advance(timing.helloAgainMilliseconds * 2);
     expect(count("hello")).toBe(hellos + 2);
-    say({ type: "welcome", incarnation: 2, open: [] });
+    welcome(2, []);
     expect(refusals).toEqual(["node.refused.taken", null]);
   });
 
@@ -244,13 +251,15 @@ describe("the node's agent", () => {
     await settled();
     say(task("newer than the hello"));
     await settled();
-    say({ type: "welcome", incarnation: 2, open: ["kept"] });
+    welcome(2, ["kept"]);
     await clock.advance(100);
     expect(ends()).toEqual([["given up", 1, "cancelled", "task.cancelled"]]);
   });
 
   test("says hello with what runs, and again until it is welcomed", async () => {
-    const road = { onCommand: () => () => {}, deliver: async (some: Envelope[]) => void heard.push(...some) };
+    const nothing = () => () => {};
+    const deliver = async (some: Envelope[]) => void heard.push(...some);
+    const road = { onCommand: nothing, onLoss: nothing, deliver };
     const heard: Envelope[] = [];
     const other = new Outbox(":memory:", clock, "node-2");
     const lonely = new NodeAgent(
@@ -283,7 +292,7 @@ describe("the node's agent", () => {
     };
     for (let n = 0; n < 100; n++) say(task(`patient-${n}`, { kind: "test.patient", payload: { n: 0 } }));
     say(task("quick"));
-    await settled();
+    await clock.advance(10);
     expect(ends()).toEqual([["quick", 1, "succeeded", null]]);
   });
 
@@ -305,7 +314,9 @@ describe("the node's agent", () => {
     takeBack = async ({ of = "" }) => void story.push(of);
     outbox.journal("over", "test.undo", { of: "over" });
     outbox.journal("coming again", "test.undo", { of: "again" });
-    say({ type: "welcome", incarnation: 2, open: ["coming again"] });
+    say({ type: "greet" });
+    await settled();
+    welcome(2, ["coming again"]);
     await clock.advance(10_000);
     expect(story).toEqual(["over"]);
     say(task("coming again", { fence: 2 }));

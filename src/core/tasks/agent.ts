@@ -10,6 +10,7 @@ import { HypervisorError } from "../libvirt/hypervisor.ts";
 import type { Log } from "../log/log.ts";
 import { type Command, type NodeRoad, roadProtocol, type TaskCommand } from "../road/contract.ts";
 import type { Outbox } from "../road/outbox.ts";
+import { Pump } from "../road/pump.ts";
 import { timing } from "../timing.ts";
 import { type Undo, UndoList } from "../undo.ts";
 import type { NodeKey } from "../vault.ts";
@@ -30,6 +31,9 @@ interface Running {
   /** Resolves when this attempt is over, its undos included. */
   ended: PromiseWithResolvers<void>;
 }
+
+/** Hellos whose welcome may still come. */
+const keptHellos = 20;
 
 /** What a node says of itself at hello. */
 export interface NodeIdentity {
@@ -52,9 +56,6 @@ export class NodeAgent {
   private readonly welcomes = new Set<() => void | Promise<void>>();
   private readonly stopping = new UndoList();
   private incarnation = 0;
-  private deliveredTo = 0;
-  private pumping = false;
-  private retryPause: number = timing.roadRetryFirstMilliseconds;
   private stopped = false;
   private sweeping = false;
   /** Tasks that the controller sends again, as of the last welcome; null before the first. */
@@ -63,11 +64,12 @@ export class NodeAgent {
   private readonly fences = new Map<string, number>();
   /** Taking back under way, by task: two at once would undo what the next attempt makes. */
   private readonly takingBack = new Map<string, Promise<boolean>>();
-  /** Tasks named in the last hello; those that its welcome leaves out are over. */
-  private named = new Map<string, number>();
+  /** Tasks named in the last hellos, by the hello's sequence; those that its welcome leaves out are over. */
+  private readonly hellos = new Map<number, ReadonlyMap<string, number>>();
   private welcomed = false;
   /** What we were refused with last, so that it is told once and not at each hello. */
   private refusal: string | null = null;
+  private readonly pump: Pump;
   lastTurnAt: number | null = null;
 
   constructor(
@@ -75,7 +77,12 @@ export class NodeAgent {
     private readonly identity: NodeIdentity,
     /** Told when the controller refuses this machine, and (with null) when it welcomes it again. */
     private readonly onRefused: (refusal: TaskError | null) => void = () => {},
-  ) {}
+  ) {
+    this.pump = new Pump(world, () => ({
+      incarnation: this.incarnation,
+      machine: this.identity.machineId,
+    }));
+  }
 
   operation<P extends TObject, R extends TSchema>(
     kind: TaskKind<P, R>,
@@ -103,11 +110,10 @@ export class NodeAgent {
 
   /** Says hello and begins to work. All operations must be registered before. */
   start(): Undo {
-    const { clock, road, outbox } = this.world;
-    outbox.onAdded(() => this.pump());
+    const { clock, road } = this.world;
+    this.stopping.add(this.pump.start());
     this.stopping.add(road.onCommand((command) => this.hear(command)));
     this.stopping.add(clock.every(timing.leftoverSweepMilliseconds, () => void this.sweep()));
-    this.stopping.add(clock.every(timing.redeliverMilliseconds, () => this.redeliver()));
     this.stopping.add(
       clock.every(timing.helloAgainMilliseconds, () => {
         if (!this.welcomed) this.hello();
@@ -132,10 +138,13 @@ export class NodeAgent {
   }
 
   private hello(): void {
-    this.named = new Map([...this.tasks.values()].map((task) => [task.id, task.fence]));
-    const running = [...this.named].map(([id, fence]) => ({ id, fence }));
+    const named = new Map([...this.tasks.values()].map((task) => [task.id, task.fence]));
+    const running = [...named].map(([id, fence]) => ({ id, fence }));
     const { publicKey } = this.world.key;
-    this.report("hello", { ...this.identity, protocol: roadProtocol, publicKey, running }, "hello");
+    const body = { ...this.identity, protocol: roadProtocol, publicKey, running };
+    this.hellos.set(this.world.outbox.add("hello", body, "hello"), named);
+    const [oldest] = this.hellos.keys();
+    if (this.hellos.size > keptHellos && oldest !== undefined) this.hellos.delete(oldest);
   }
 
   private hear(command: Command): void {
@@ -148,17 +157,10 @@ export class NodeAgent {
         this.cancel(command.id, command.fence);
         return;
       case "welcome":
-        this.incarnation = command.incarnation;
-        this.welcomed = true;
-        this.tell(null);
-        this.withdraw(new Set(command.open));
-        for (const welcome of this.welcomes) void this.guarded("welcome", async () => welcome());
-        // Entries of tasks that stay open are taken back when the task is begun anew.
-        this.open = new Set(command.open);
-        void this.sweep();
+        this.beWelcomed(command);
         return;
       case "applied":
-        this.world.outbox.applied(command.generation, command.sequence);
+        this.pump.applied(command);
         return;
       case "greet":
         this.hello();
@@ -177,9 +179,24 @@ export class NodeAgent {
     this.onRefused(refusal);
   }
 
+  private beWelcomed({ incarnation, answers, open }: Extract<Command, { type: "welcome" }>): void {
+    const named = this.hellos.get(answers);
+    // It answers an earlier process of this node, or one that a later welcome has overtaken: what it says is old.
+    if (!named) return;
+    for (const sequence of [...this.hellos.keys()]) if (sequence <= answers) this.hellos.delete(sequence);
+    this.incarnation = incarnation;
+    this.welcomed = true;
+    this.tell(null);
+    this.withdraw(named, new Set(open));
+    for (const welcome of this.welcomes) void this.guarded("welcome", async () => welcome());
+    // Entries of tasks that stay open are taken back when the task is begun anew.
+    this.open = new Set(open);
+    void this.sweep();
+  }
+
   /** Ends tasks that the controller has given up while it could not be heard. */
-  private withdraw(open: ReadonlySet<string>): void {
-    for (const [id, fence] of this.named) {
+  private withdraw(named: ReadonlyMap<string, number>, open: ReadonlySet<string>): void {
+    for (const [id, fence] of named) {
       const task = this.tasks.get(id);
       if (task?.fence === fence && !open.has(id)) this.cancel(id, fence);
     }
@@ -399,45 +416,6 @@ export class NodeAgent {
     } finally {
       this.sweeping = false;
     }
-  }
-
-  private pump(): void {
-    if (this.pumping || this.stopped) return;
-    this.pumping = true;
-    queueMicrotask(() => void this.pumpAll());
-  }
-
-  private async pumpAll(): Promise<void> {
-    const { outbox, road, clock, log } = this.world;
-    try {
-      for (;;) {
-        if (this.stopped) return;
-        const sender = { incarnation: this.incarnation, machine: this.identity.machineId };
-        const batch = outbox.pending(this.deliveredTo, sender);
-        const last = batch.at(-1);
-        if (!last) break;
-        await road.deliver(batch);
-        this.deliveredTo = last.sequence;
-        outbox.delivered(last.sequence);
-        this.retryPause = timing.roadRetryFirstMilliseconds;
-      }
-      this.pumping = false;
-    } catch (error) {
-      log.debug("road is away", { error: errorText(error) });
-      const pause = this.retryPause;
-      this.retryPause = Math.min(timing.roadRetryLongestMilliseconds, pause * 2);
-      clock.after(pause, () => {
-        this.pumping = false;
-        this.pump();
-      });
-    }
-  }
-
-  /** Durable reports that were delivered long ago and never acknowledged are delivered again. */
-  private redeliver(): void {
-    if (this.pumping || this.stopped || this.world.outbox.count() === 0) return;
-    this.deliveredTo = 0;
-    this.pump();
   }
 
   private async guarded(name: string, fn: () => Promise<void>): Promise<void> {

@@ -99,7 +99,6 @@ export function taskEvent(
 export class Desk implements TaskDesk {
   private readonly kinds = new Map<string, { kind: AnyKind; settlement: AnySettlement }>();
   private readonly listeners = new Set<() => void>();
-  private readonly cancelListeners = new Set<(task: Task) => void>();
 
   constructor(
     private readonly store: Store,
@@ -123,11 +122,6 @@ export class Desk implements TaskDesk {
   onKick(listener: () => void): Undo {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
-  }
-
-  onCancel(listener: (task: Task) => void): Undo {
-    this.cancelListeners.add(listener);
-    return () => this.cancelListeners.delete(listener);
   }
 
   kick(): void {
@@ -210,7 +204,7 @@ export class Desk implements TaskDesk {
     await this.store.batch([update(tasks, { cancelRequested: true }, this.open(task))], {
       events: [taskEvent(task, task.state)],
     });
-    for (const listener of this.cancelListeners) listener(task);
+    this.kick();
     return (await this.get(id)) ?? task;
   }
 

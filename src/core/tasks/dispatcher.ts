@@ -31,12 +31,23 @@ import { peers, type Task, tasks } from "./schema.ts";
 /** Tasks looked at in one turn; the rest follow in the next. */
 const turnLimit = 500;
 
+/** What a node said at hello, and what it becomes by it. */
+interface Hello {
+  incarnation: number;
+  /** The hello's own sequence. */
+  answers: number;
+  /** The tasks that it has, with their fences. */
+  running: ReadonlyMap<string, number>;
+}
+
 export class Dispatcher {
   private turn: Promise<void> | null = null;
   private again = false;
   private stopped = false;
-  /** When a task's end was asked for last, by task. */
-  private readonly cancelsSent = new Map<string, number>();
+  /** What was sent before may be lost. */
+  private lostAt = 0;
+  /** When a cancel was last sent, by task and fence. */
+  private readonly cancelledAt = new Map<string, number>();
   private readonly undos = new UndoList();
   lastTurnAt: number | null = null;
 
@@ -51,7 +62,7 @@ export class Dispatcher {
   start(): Undo {
     this.stopped = false;
     this.undos.add(this.desk.onKick(() => this.kick()));
-    this.undos.add(this.desk.onCancel(() => this.kick()));
+    this.undos.add(this.world.road.onLoss(() => this.sendAgain()));
     this.undos.add(this.world.clock.every(timing.dispatchTurnMilliseconds, () => this.kick()));
     this.kick();
     void this.greet();
@@ -76,6 +87,13 @@ export class Dispatcher {
       if (!this.stopped) void fn();
     });
     this.undos.add(undo);
+  }
+
+  /** Whatever is on the road may be lost: what did not begin yet is sent again at once, and so is every cancel. */
+  private sendAgain(): void {
+    this.lostAt = this.world.clock.now();
+    this.cancelledAt.clear();
+    this.kick();
   }
 
   /** Resolves when all turns that were asked for have ended. */
@@ -135,7 +153,7 @@ export class Dispatcher {
   }
 
   private async sendQueued(): Promise<void> {
-    const lostBefore = this.world.clock.now() - timing.resendMilliseconds;
+    const lostBefore = Math.max(this.world.clock.now() - timing.resendMilliseconds, this.lostAt);
     const refused = await this.refusedNodes();
     const waiting = await this.world.store.select(tasks, {
       where: and(
@@ -157,7 +175,6 @@ export class Dispatcher {
         payload: this.desk.payloadOf(task),
         deadlineAt: task.deadlineAt,
       });
-      if (task.cancelRequested) await this.send(task.nodeName, cancelOf(task));
     }
     if (waiting.length === turnLimit) this.again = true;
   }
@@ -182,12 +199,13 @@ export class Dispatcher {
       ),
       limit: turnLimit,
     });
-    const open = new Set(ending.map((task) => task.id));
-    for (const id of this.cancelsSent.keys()) if (!open.has(id)) this.cancelsSent.delete(id);
+    const nameOf = (task: Task): string => `${task.id} ${task.fence}`;
+    const open = new Set(ending.map(nameOf));
+    for (const name of this.cancelledAt.keys()) if (!open.has(name)) this.cancelledAt.delete(name);
     for (const task of ending) {
-      if (now - (this.cancelsSent.get(task.id) ?? 0) < timing.resendMilliseconds) continue;
-      this.cancelsSent.set(task.id, now);
-      await this.send(task.nodeName, cancelOf(task));
+      const before = this.cancelledAt.get(nameOf(task));
+      if (before !== undefined && now - before < timing.cancelAgainMilliseconds) continue;
+      if (await this.send(task.nodeName, cancelOf(task))) this.cancelledAt.set(nameOf(task), now);
     }
   }
 
@@ -257,33 +275,24 @@ export class Dispatcher {
   /**
    * A node said hello: tasks that it was sent and no longer runs are sent again under a new fence, or fail
    * as interrupted. The welcome names those that stay open, so that the node takes back everything else.
-   * `running`: fences by task, as the hello says; `open`: the node's open tasks as of the hello.
+   * `open`: the node's open tasks as of the hello.
    */
-  welcome(
-    node: string,
-    incarnation: number,
-    running: ReadonlyMap<string, number>,
-    open: readonly Task[],
-  ): void {
-    this.welcomeOnce(node, incarnation, running, open).catch((error) => {
+  welcome(node: string, hello: Hello, open: readonly Task[]): void {
+    this.welcomeOnce(node, hello, open).catch((error) => {
       this.world.log.warn("a node can't be welcomed yet", { node, error: errorText(error) });
-      this.retry(async () => this.welcome(node, incarnation, running, open));
+      this.retry(async () => this.welcome(node, hello, open));
     });
   }
 
-  private async welcomeOnce(
-    node: string,
-    incarnation: number,
-    running: ReadonlyMap<string, number>,
-    open: readonly Task[],
-  ): Promise<void> {
+  private async welcomeOnce(node: string, hello: Hello, open: readonly Task[]): Promise<void> {
+    const { incarnation, answers, running } = hello;
     for (const task of open) {
       const isThere = task.sentAt === null || running.get(task.id) === task.fence;
       if (!isThere) await this.settleLost(task);
     }
     // As it is now: tasks that came meanwhile stay, those that ended in between don't.
     const staying = (await this.openTasks(node)).map((task) => task.id);
-    await this.send(node, { type: "welcome", incarnation, open: staying });
+    await this.send(node, { type: "welcome", incarnation, answers, open: staying });
     this.kick();
   }
 
@@ -303,11 +312,14 @@ export class Dispatcher {
     else await this.end(task, "task.interrupted");
   }
 
-  private async send(node: string, command: Command): Promise<void> {
+  /** False when the road refused. */
+  private async send(node: string, command: Command): Promise<boolean> {
     try {
       await this.world.road.send(node, command);
+      return true;
     } catch (error) {
       this.world.log.warn("road refused a command", { node, type: command.type, error: errorText(error) });
+      return false;
     }
   }
 }

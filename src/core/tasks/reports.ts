@@ -3,6 +3,7 @@ import type { Clock } from "../clock.ts";
 import type { Log } from "../log/log.ts";
 import type { Applier } from "../road/applier.ts";
 import { type Envelope, type ReportEffects, roadProtocol, speaksWithUs } from "../road/contract.ts";
+import { knockKind } from "../road/pump.ts";
 import { and, eq, type Store, update } from "../store/index.ts";
 import { type Undo, UndoList } from "../undo.ts";
 import { type Desk, taskEvent } from "./desk.ts";
@@ -29,6 +30,8 @@ export function handleTaskReports(
   }
 
   const undos = new UndoList();
+  // Its acknowledgement is the answer.
+  undos.add(applier.on(knockKind, () => nothing));
   undos.add(
     applier.on("task.started", async (envelope) => {
       const task = await current(envelope);
@@ -120,7 +123,8 @@ export function handleTaskReports(
             dispatcher.refuse(envelope.node, envelope.machine, refusal);
             return;
           }
-          dispatcher.welcome(envelope.node, incarnation, runningOf(running), open);
+          const greeting = { incarnation, answers: envelope.sequence, running: runningOf(running) };
+          dispatcher.welcome(envelope.node, greeting, open);
         },
       };
     }),
