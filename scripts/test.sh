@@ -25,7 +25,7 @@ while [ $# -gt 0 ]; do
 done
 
 # Quick ones first; a folder that is not named here comes last.
-order=(gates scripts src seed plugins store world scenarios libvirt cli image ui)
+order=(gates scripts src seed plugins store road world scenarios libvirt cli image ui)
 groups=()
 mapfile -t folders < <(find tests -name '*.test.ts' -o -name '*.test.tsx' | cut -d/ -f2 | sort -u)
 for group in "${order[@]}" "${folders[@]}"; do
@@ -66,7 +66,7 @@ step() {
 }
 
 install() {
-  need_packages "${hypervisor_packages[@]}" mariadb-server chromium fonts-noto-cjk shellcheck genisoimage openssl \
+  need_packages "${hypervisor_packages[@]}" mariadb-server redis-server chromium fonts-noto-cjk shellcheck genisoimage openssl \
     e2fsprogs perl procps
   need_bun
   need_dependencies

@@ -57,7 +57,7 @@ export class Controller {
   private epoch: number | null = null;
 
   constructor(private readonly world: ControllerWorld) {
-    const { store, clock, leadership } = world;
+    const { store, clock } = world;
     this.desk = new Desk(store, clock, world.log);
     // As of when it began to lead: never undefined while it leads, and refused by the store once another does.
     const epoch = (): number | undefined => this.epoch ?? undefined;

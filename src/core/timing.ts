@@ -84,6 +84,24 @@ export const timing = {
   /** The pause after the road refused, doubled up to the longest. */
   roadRetryFirstMilliseconds: 100,
   roadRetryLongestMilliseconds: 5_000,
+  /** A connection to Redis must be made, let in and answer within this; then it is tried again. */
+  roadConnectMilliseconds: 5_000,
+  /** One command to Redis; then it fails, and its connection is cut and made anew. */
+  roadAnswerMilliseconds: 3_000,
+  /** A connection on which nothing was said for so long is asked whether it still stands. */
+  roadPingMilliseconds: 5_000,
+  /** Redis holds a question for new entries for so long, then it is asked again. */
+  roadBlockMilliseconds: 1_000,
+  /** Between two questions of a controller while reports come: what came in between comes with one answer. */
+  roadGatherMilliseconds: 5,
+  /** A controller looks so often whether nodes came or went. */
+  roadNodesMilliseconds: 2_000,
+  /** Commands that a node has read are removed from its stream at most so often. */
+  roadTrimMilliseconds: 5_000,
+  /** Controllers wake each other at most so often. */
+  wakeGatherMilliseconds: 20,
+  /** A controller looks so often for other controllers' events, where no wake-up came. */
+  eventsPollMilliseconds: 2_000,
   /** A node tells its load, memory and lamps so often. */
   heartbeatMilliseconds: 2_000,
   /** A node that was not heard for so long is silent; its guests' states are doubtful. */

@@ -248,7 +248,5 @@ function withoutSuperseded(envelopes: readonly Envelope[]): Envelope[] {
   const last = new Map<string, Envelope>();
   for (const envelope of envelopes)
     if (envelope.key !== null) last.set(`${envelope.generation} ${envelope.key}`, envelope);
-  return envelopes.filter(
-    (each) => each.key === null || last.get(`${each.generation} ${each.key}`) === each,
-  );
+  return envelopes.filter((each) => each.key === null || last.get(`${each.generation} ${each.key}`) === each);
 }

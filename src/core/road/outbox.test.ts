@@ -26,7 +26,8 @@ describe("the outbox", () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  const kinds = (outbox: Outbox, after = 0): string[] => outbox.pending(after, me, 200).map((each) => each.kind);
+  const kinds = (outbox: Outbox, after = 0): string[] =>
+    outbox.pending(after, me, 200).map((each) => each.kind);
 
   test("nobody else may read it", () => {
     open();
@@ -114,7 +115,11 @@ describe("the outbox", () => {
     outbox.add("list", {}, "list");
     let after = 0;
     const heard: number[] = [];
-    for (let batch = outbox.pending(after, me, 200); batch.length > 0; batch = outbox.pending(after, me, 200)) {
+    for (
+      let batch = outbox.pending(after, me, 200);
+      batch.length > 0;
+      batch = outbox.pending(after, me, 200)
+    ) {
       heard.push(...batch.map((each) => each.sequence));
       after = batch.at(-1)?.sequence ?? after;
       outbox.delivered(after);
