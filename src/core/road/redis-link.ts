@@ -5,9 +5,9 @@
  * fails within a bounded time, and what fails is sent again by whoever still needs it. A server that hangs is
  * found by calls that get no answer in time, and by pings while there are none.
  */
+import { isIP } from "node:net";
 import { Redis } from "ioredis";
 import type { Clock } from "../clock.ts";
-import { errorText } from "../errors.ts";
 import type { Log } from "../log/log.ts";
 import { timing } from "../timing.ts";
 import type { Undo } from "../undo.ts";
@@ -128,7 +128,7 @@ export class RedisLink {
       await connection.open();
       await prepare?.(connection);
     } catch (error) {
-      return connection.endReason ?? errorText(error);
+      return connection.endReason ?? messageOf(error);
     }
     if (this.closed) return "closed";
     if (connection.endReason !== null) return connection.endReason;
@@ -165,12 +165,12 @@ class Connection implements RedisConnection {
 
   constructor(private readonly options: LinkOptions) {
     this.client = new Redis(clientOptions(options));
-    // The reason of an end comes as an error first, then `end`.
-    let reason = "the connection was closed";
+    // The reason of an end comes as an error first, then `end`; what follows the first error is only its echo.
+    let reason: string | null = null;
     this.client.on("error", (error: unknown) => {
-      reason = errorText(error);
+      reason ??= messageOf(error);
     });
-    this.client.on("end", () => this.cut(reason));
+    this.client.on("end", () => this.cut(reason ?? "the connection was closed"));
     this.cancelPing = options.clock.every(timing.roadPingMilliseconds, () => this.pingIfQuiet());
   }
 
@@ -238,13 +238,19 @@ class Connection implements RedisConnection {
   }
 }
 
+/** One line for people. */
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
 function clientOptions({ address, name }: LinkOptions) {
   const url = new URL(address.url);
   const user = address.user ?? decodeURIComponent(url.username);
   const password = address.password ?? decodeURIComponent(url.password);
+  const host = url.hostname.replace(/^\[|\]$/g, "");
+  // An address has no name to ask for; it is compared with the certificate all the same.
+  const servername = address.tls?.servername ?? (isIP(host) ? undefined : host);
   const database = Number(url.pathname.slice(1) || "0");
   return {
-    host: url.hostname.replace(/^\[|\]$/g, ""),
+    host,
     port: Number(url.port || "6379"),
     db: Number.isInteger(database) ? database : 0,
     ...(user ? { username: user } : {}),
@@ -253,7 +259,7 @@ function clientOptions({ address, name }: LinkOptions) {
       ? {
           tls: {
             ...(address.tls?.ca ? { ca: address.tls.ca } : {}),
-            servername: address.tls?.servername ?? url.hostname,
+            ...(servername ? { servername } : {}),
           },
         }
       : {}),

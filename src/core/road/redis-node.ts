@@ -80,7 +80,7 @@ export function openRedisNodeRoad(options: RedisNodeOptions): RedisNodeRoad {
     const last = entries.at(-1);
     if (last) place.moveTo(last.id);
     if (typeof generation === "string" && place.isNewGeneration(generation)) {
-      log.warn("Redis has lost its data; reports are delivered again");
+      log.info("Redis is new or has lost its data; what is not acknowledged is delivered again");
       lost();
     }
   };
@@ -139,14 +139,14 @@ class Place {
     this.keep();
   }
 
-  /** Starts over when the generation is not the one that was read so far. True when there was another one. */
+  /** Starts over when the generation is not the one that was read so far. */
   isNewGeneration(generation: string): boolean {
     if (generation === this.generation) return false;
-    const isLoss = this.generation !== null;
+    // Before the first one was seen there may have been another; what was read of the stream is right for now.
+    if (this.generation !== null) this.id = "0-0";
     this.generation = generation;
-    if (isLoss) this.id = "0-0";
     this.keep();
-    return isLoss;
+    return true;
   }
 
   /** A stream that ends before our position is another one, of a Redis that went back in time. */

@@ -53,7 +53,8 @@ export class ReportReader {
   private readonly streams = new Map<string, Stream>();
   private readonly due: Stream[] = [];
   private working = 0;
-  private session = 0;
+  /** The connections that the last question went by. */
+  private sessions = "";
   private generation: string | null = null;
   private retryPause: number = timing.roadRetryFirstMilliseconds;
   private readonly stopping = new AbortController();
@@ -84,12 +85,14 @@ export class ReportReader {
   }
 
   private async ask(): Promise<void> {
-    const { reading, keys } = this.world;
+    const { reading, sending, keys } = this.world;
     this.followNodes();
-    // On a new connection from the beginning: what could not be removed is still there, and Redis may be an older one.
-    if (reading.session !== this.session) {
-      if (this.session !== 0) this.world.onLoss();
-      this.session = reading.session;
+    // On new connections from the beginning: what could not be removed is still there and is acknowledged again,
+    // and Redis may have gone back in time.
+    const sessions = `${reading.session} ${sending.session}`;
+    if (sessions !== this.sessions) {
+      if (this.sessions !== "") this.world.onLoss();
+      this.sessions = sessions;
       this.startOver();
     }
     const read = [...this.streams.values()].filter((stream) => stream.waiting.length < mostWaiting);
