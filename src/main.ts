@@ -7,11 +7,13 @@ import { backupCommand, restoreCommand } from "./program/backup-commands.ts";
 import { checkCommand } from "./program/check-command.ts";
 import { controllerCommand, nodeCommand } from "./program/cluster-commands.ts";
 import { type CommandSpec, commandHelp, overview, parseCommand, UsageError } from "./program/commands.ts";
+import { JoinError } from "./program/join.ts";
 import { DataLockedError } from "./program/lock.ts";
+import { WrongCertificate } from "./program/pinned.ts";
 import { setupCommand } from "./program/setup-command.ts";
 import { standaloneCommand } from "./program/standalone-command.ts";
 import { storeCopyCommand } from "./program/store-copy-command.ts";
-import { tokenCreateCommand } from "./program/token-command.ts";
+import { tokenCreateCommand, tokenJoinCommand } from "./program/token-command.ts";
 import { commit, version } from "./program/version.ts";
 
 const commands: readonly CommandSpec[] = [
@@ -22,13 +24,22 @@ const commands: readonly CommandSpec[] = [
   checkCommand,
   auditCommand,
   tokenCreateCommand,
+  tokenJoinCommand,
   backupCommand,
   restoreCommand,
   storeCopyCommand,
 ];
 
 /** Errors whose message is meant for the person at the keyboard; others are defects and show their stack. */
-const plainErrors = [ConfigError, UsageError, PluginLoadError, DataLockedError, StoreError];
+const plainErrors = [
+  JoinError,
+  WrongCertificate,
+  ConfigError,
+  UsageError,
+  PluginLoadError,
+  DataLockedError,
+  StoreError,
+];
 
 async function main(args: readonly string[]): Promise<number> {
   const { command, options } = parseCommand(commands, args);

@@ -167,6 +167,7 @@ export class Controller {
         ),
       provide: (key, service) => keep(this.provide(key, service)),
       use: (key) => this.use(key),
+      find: <T>(key: ServiceKey<T>) => (this.services.get(key.name) as T | undefined) ?? null,
     };
     return context;
   }

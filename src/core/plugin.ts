@@ -83,6 +83,8 @@ export interface ControllerContext extends CommonContext {
   /** Gives other plugins a typed service; `use` asks for one by the plugin's exported key. */
   provide<T>(key: ServiceKey<T>, service: T): Undo;
   use<T>(key: ServiceKey<T>): T;
+  /** As `use`, for what need not be there. */
+  find<T>(key: ServiceKey<T>): T | null;
   /** Furniture of other plugins' pages: guest tabs, dashboard tiles, row actions. */
   readonly slots: Slots;
 }

@@ -23,6 +23,8 @@ export const timing = {
   storeStartMilliseconds: 300_000,
   /** … so often; then it ends with a sentence, and systemd may start it anew. */
   storeStartAgainMilliseconds: 2_000,
+  /** Other controllers' events are read so often where no wake-up came: Redis may be away. */
+  eventsLookMilliseconds: 2_000,
   /** A leader that was not heard by the database for so long may be followed by another controller. */
   leaseMilliseconds: 15_000,
   /** The leader renews its lease so often, and the others try to take it. */
@@ -77,6 +79,8 @@ export const timing = {
   knockMilliseconds: 15_000,
   /** A running task that was told to end, and did not, is told again after this: the word may have been lost. */
   cancelAgainMilliseconds: 5_000,
+  /** Another machine that claims a node's name is shown on its page for so long after its last hello. */
+  refusalShownMilliseconds: 30_000,
   /** A node that was not welcomed says hello again after this. */
   helloAgainMilliseconds: 5_000,
   /** The pause before a welcome that the store was not there for is tried again. */
@@ -102,6 +106,13 @@ export const timing = {
   wakeGatherMilliseconds: 20,
   /** A controller looks so often for other controllers' events, where no wake-up came. */
   eventsPollMilliseconds: 2_000,
+  /** A join token is good for so long; then another must be made. */
+  joinTokenMilliseconds: 24 * 3_600_000,
+  /** A machine that joins asks again for so long while the controller can't be reached, so often. */
+  joinPatienceMilliseconds: 60_000,
+  joinAgainMilliseconds: 2_000,
+  /** One request of a machine that joins. */
+  joinRequestMilliseconds: 20_000,
   /** A node tells its load, memory and lamps so often. */
   heartbeatMilliseconds: 2_000,
   /** A node that was not heard for so long is silent; its guests' states are doubtful. */

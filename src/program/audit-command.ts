@@ -1,12 +1,13 @@
 /** `jimv audit`: whether store, nodes and files tell the same story, while the program runs. */
 import { realClock } from "../core/clock.ts";
 import type { Config } from "../core/config/config.ts";
+import { storeConnection } from "../core/config/connections.ts";
 import { stderrLog } from "../core/log/log.ts";
 import { LocalRoad } from "../core/road/local.ts";
 import type { AuditResult } from "../plugins/audit/index.ts";
 import { auditService } from "../plugins/program.ts";
 import type { CommandSpec } from "./commands.ts";
-import { makeControllerSide } from "./controller-side.ts";
+import { localEnd, makeControllerSide } from "./controller-side.ts";
 import { configOf } from "./options.ts";
 
 /** Nothing is wrong, something is, and nothing was found but not everything could be looked at. */
@@ -30,7 +31,9 @@ async function audit(config: Config, asJson: boolean): Promise<number> {
   const side = await makeControllerSide(config, {
     clock: realClock,
     log: stderrLog("warn"),
-    road: new LocalRoad(realClock).controller,
+    open: async () => localEnd(new LocalRoad(realClock)),
+    hasNode: storeConnection(config).kind === "sqlite",
+    fingerprint: null,
     // The running controller leads, and sends what is asked here.
     leadership: async () => ({ epoch: () => null, onChange: () => () => {} }),
     printCode: () => {},

@@ -16,7 +16,7 @@ export interface NodeSide {
 }
 
 /** What tells two machines of the same name apart. */
-function machineId(): string {
+export function machineId(): string {
   for (const path of ["/etc/machine-id", "/var/lib/dbus/machine-id"])
     if (existsSync(path)) {
       const id = readFileSync(path, "utf8").trim();
@@ -28,21 +28,28 @@ function machineId(): string {
 /** Features by name that a controller of another version can rely on. */
 const features: string[] = [];
 
+/** The node's own memory between starts. */
+export function openOutbox(config: Config, world: { clock: Clock; log: Log }): Outbox {
+  return new Outbox(dataFiles(config.data).outbox, world.clock, config.node, (error) =>
+    world.log.error("the outbox can't be written: see that the disk is not full", { error }),
+  );
+}
+
 /** Starts a node on its end of the road. */
 export async function startNodeSide(
   config: Config,
-  world: { clock: Clock; log: Log; road: NodeRoad; clusterId: string },
+  world: { clock: Clock; log: Log; road: NodeRoad; outbox: Outbox; clusterId: string },
   plugins: readonly Plugin[],
+  onRefused?: ConstructorParameters<typeof Node>[2],
 ): Promise<NodeSide> {
   const files = dataFiles(config.data);
   const key = NodeKey.open(files.nodeKey);
-  const outbox = new Outbox(files.outbox, world.clock, config.node, (error) =>
-    world.log.error("the outbox can't be written: see that the disk is not full", { error }),
-  );
+  const { outbox } = world;
   const hypervisor = await openHypervisor({ uri: config.libvirt.uri, clusterId: world.clusterId });
   const node = new Node(
-    { ...world, outbox, key, hypervisor },
+    { ...world, key, hypervisor },
     { name: config.node, machineId: machineId() || key.publicKey, version, features },
+    onRefused,
   );
   await node.start(plugins);
   return {

@@ -2,6 +2,7 @@
 import { Access } from "../core/auth/access.ts";
 import { realClock } from "../core/clock.ts";
 import { type Config, dataFiles } from "../core/config/config.ts";
+import { storeConnection } from "../core/config/connections.ts";
 import { AppError } from "../core/errors.ts";
 import { stderrLog } from "../core/log/log.ts";
 import { LocalRoad } from "../core/road/local.ts";
@@ -9,7 +10,7 @@ import { randomPassword } from "../core/vault.ts";
 import { languages } from "../core/words.ts";
 import { setupService } from "../plugins/program.ts";
 import { type CommandSpec, UsageError } from "./commands.ts";
-import { makeControllerSide, makeDataFolder } from "./controller-side.ts";
+import { localEnd, makeControllerSide, makeDataFolder } from "./controller-side.ts";
 import { lockData } from "./lock.ts";
 import { configOf, type Options, readSecret, textOption } from "./options.ts";
 
@@ -71,8 +72,10 @@ async function setUp(config: Config, options: Options): Promise<number> {
   const side = await makeControllerSide(config, {
     clock: realClock,
     log,
-    road: new LocalRoad(realClock).controller,
-    // Nobody leads: tasks stay in the store for the next start.
+    // Nothing is sent: tasks stay in the store for the next start.
+    open: async () => localEnd(new LocalRoad(realClock)),
+    hasNode: storeConnection(config).kind === "sqlite",
+    fingerprint: null,
     leadership: async () => ({ epoch: () => null, onChange: () => () => {} }),
     printCode: () => {},
   });

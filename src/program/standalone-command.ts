@@ -1,19 +1,15 @@
 /** `jimv standalone`: controller and node in one process, on SQLite and a road inside the process. */
 import { realClock } from "../core/clock.ts";
-import { type Config, dataFiles, isLoopback } from "../core/config/config.ts";
-import { listenOptions } from "../core/http/tls.ts";
-import { Leader } from "../core/leader/leader.ts";
-import { type Log, stderrLog } from "../core/log/log.ts";
+import { type Config, ConfigError, dataFiles } from "../core/config/config.ts";
+import { storeConnection } from "../core/config/connections.ts";
+import { stderrLog } from "../core/log/log.ts";
 import { LocalRoad } from "../core/road/local.ts";
-import { timing } from "../core/timing.ts";
-import { setupService } from "../plugins/program.ts";
 import type { CommandSpec } from "./commands.ts";
-import { makeControllerSide, makeDataFolder } from "./controller-side.ts";
+import { localEnd, makeDataFolder } from "./controller-side.ts";
 import { lockData } from "./lock.ts";
-import { startNodeSide } from "./node-side.ts";
+import { openOutbox, startNodeSide } from "./node-side.ts";
 import { configOf } from "./options.ts";
-import { stopSignal } from "./signals.ts";
-import { version } from "./version.ts";
+import { serve } from "./serving.ts";
 
 export const standaloneCommand: CommandSpec = {
   name: "standalone",
@@ -28,63 +24,25 @@ export const standaloneCommand: CommandSpec = {
 };
 
 async function standalone(config: Config): Promise<number> {
-  const log = stderrLog(config.logLevel);
+  if (storeConnection(config).kind !== "sqlite")
+    throw new ConfigError(
+      'configuration section "store": standalone keeps its state in a file of its own; with MySQL run jimv controller and jimv node',
+    );
+  const world = { clock: realClock, log: stderrLog(config.logLevel) };
   makeDataFolder(config.data);
   const unlock = lockData(dataFiles(config.data).lock);
   try {
-    return await serve(config, log);
+    const road = new LocalRoad(world.clock);
+    return await serve(config, world, {
+      open: async () => localEnd(road),
+      node: ({ plugins, clusterId }) =>
+        startNodeSide(
+          config,
+          { ...world, road: road.node(config.node), outbox: openOutbox(config, world), clusterId },
+          plugins,
+        ),
+    });
   } finally {
     unlock();
   }
-}
-
-async function serve(config: Config, log: Log): Promise<number> {
-  const clock = realClock;
-  const road = new LocalRoad(clock);
-  let lastCode = "";
-  let serving = false;
-  let leader: Leader | null = null;
-  const side = await makeControllerSide(config, {
-    clock,
-    log,
-    road: road.controller,
-    leadership: async (store) => {
-      leader = new Leader({ store, clock, holder: `${config.node}:${process.pid}:${crypto.randomUUID()}` });
-      await leader.start();
-      return leader;
-    },
-    printCode: (code) => {
-      lastCode = code;
-      if (serving) console.log(`A new code for the set-up page: ${code}`);
-    },
-  });
-  const { store, web, controller, plugins, clusterId } = side;
-  await controller.start(plugins);
-  const tls = isLoopback(config.listenAddress) ? null : await listenOptions(config);
-  // Pages are served while libvirt is still being reached, which may take seconds.
-  const nodeStarts = startNodeSide(config, { clock, log, road: road.node(config.node), clusterId }, plugins);
-  const { port } = web.listen({
-    address: config.listenAddress,
-    port: config.listenPort,
-    ...(tls ? { tls } : {}),
-  });
-  const shown = config.listenAddress.includes(":") ? `[${config.listenAddress}]` : config.listenAddress;
-  console.log(`JimV ${version} serves ${tls ? "https" : "http"}://${shown}:${port}/`);
-  if (tls) console.log(`Certificate fingerprint (SHA-256): ${tls.fingerprint}`);
-  if (!controller.use(setupService).isDone())
-    console.log(`First start: open the page and enter the code ${lastCode}`);
-  serving = true;
-  const stopped = stopSignal();
-  const node = await nodeStarts;
-  const signal = await stopped;
-  log.info("stopping", { signal });
-  // A stop that hangs must end, too: everything may be killed at any moment anyway.
-  const late = clock.after(timing.stopMilliseconds, () => process.exit(1));
-  await web.stop();
-  await node.stop();
-  await controller.stop();
-  await (leader as Leader | null)?.stop();
-  await store.close();
-  late();
-  return 0;
 }

@@ -1,11 +1,16 @@
-/** `jimv token create`: an API token from the command line, also while the program runs. */
+/** `jimv token create` and `jimv token join`: an API token from the command line, also while the program runs. */
 import { Access } from "../core/auth/access.ts";
 import { realClock } from "../core/clock.ts";
+import { ConfigError, isLoopback } from "../core/config/config.ts";
+import { storeConnection } from "../core/config/connections.ts";
 import { roles } from "../core/http/contract.ts";
+import { listenOptions } from "../core/http/tls.ts";
 import { stderrLog } from "../core/log/log.ts";
 import { coreMigrations } from "../core/migrations.ts";
+import { makeJoinToken } from "../plugins/program.ts";
 import { type CommandSpec, UsageError } from "./commands.ts";
-import { openStorePatiently } from "./open-store.ts";
+import { allPlugins } from "./controller-side.ts";
+import { migrationsOf, openStorePatiently } from "./open-store.ts";
 import { configOf, textOption } from "./options.ts";
 
 const dayMilliseconds = 24 * 3_600_000;
@@ -43,6 +48,35 @@ export const tokenCreateCommand: CommandSpec = {
         expiresAt: days === undefined ? null : realClock.now() + Number(days) * dayMilliseconds,
       });
       console.log(secret);
+      return 0;
+    } finally {
+      await store.close();
+    }
+  },
+};
+
+export const tokenJoinCommand: CommandSpec = {
+  name: "token join",
+  short: "make a one-time token with which a machine joins the cluster",
+  long: [
+    "Makes a token for jimv node --join and prints it, once. It is good for one machine, for a day. Run it on",
+    "a controller, with its configuration and its --listen: the token carries the fingerprint of its certificate.",
+  ].join("\n"),
+  options: {},
+  async run(options) {
+    const config = configOf(options);
+    const log = stderrLog(config.logLevel);
+    if (storeConnection(config).kind !== "mysql")
+      throw new ConfigError(
+        'configuration key "store.url": only a cluster is joined, and it keeps its store in MySQL; say where, as for jimv controller',
+      );
+    const plugins = await allPlugins(config);
+    const store = await openStorePatiently(config, migrationsOf(plugins), { clock: realClock, log });
+    try {
+      const tls = isLoopback(config.listenAddress) ? null : await listenOptions(config);
+      const actor = { kind: "system", name: "command line" } as const;
+      const { token } = await makeJoinToken({ store, clock: realClock }, tls?.fingerprint ?? null, actor);
+      console.log(token);
       return 0;
     } finally {
       await store.close();

@@ -7,10 +7,11 @@ import { access, constants, readFile } from "node:fs/promises";
 import { release } from "node:os";
 import { dirname } from "node:path";
 import type { Clock } from "../clock.ts";
-import type { Config } from "../config/config.ts";
+import { type Config, dataFiles } from "../config/config.ts";
 import { HypervisorError } from "../libvirt/hypervisor.ts";
 import { openHypervisor } from "../libvirt/real.ts";
 import { timing } from "../timing.ts";
+import { pkiState } from "./pki.ts";
 
 export interface CheckResult {
   name: string;
@@ -38,6 +39,7 @@ export async function probeMachine(config: Config, clock: Clock): Promise<CheckR
     ["qemu-img", "qemu-img", qemuImg],
     ["data", "Data folder", () => dataFolder(config.data)],
     ["listen", "Address of the pages", () => listen(config)],
+    ["certificates", "Certificates for migration", () => certificates(config)],
   ];
   const results: CheckResult[] = [];
   for (const [name, title, run] of checks) results.push(await settled(name, title, run));
@@ -147,6 +149,44 @@ async function listen(config: Config): Promise<Verdict> {
       mend: "Fine while jimv runs. Else stop what uses it, or give another address with --listen.",
     };
   }
+}
+
+async function certificates(config: Config): Promise<Verdict> {
+  const state = pkiState(dataFiles(config.data).pki, config.libvirt.pki);
+  if (!state) return { state: "ok", found: "none needed: this machine has not joined a cluster" };
+  const { foreign, missing } = state;
+  if (foreign.length > 0)
+    return {
+      state: "warn",
+      found: `not the cluster's: ${foreign.join(", ")}`,
+      mend: `Guests can't be migrated over TLS until libvirt uses ${dataFiles(config.data).pki}. Remove these files if nothing else needs them, and start jimv node again.`,
+    };
+  if (missing.length > 0)
+    return {
+      state: "warn",
+      found: `missing: ${missing.join(", ")}`,
+      mend: "Start jimv node: it puts them there. Then restart libvirtd, which reads them at its start.",
+    };
+  if (!(await listensOnTls()))
+    return {
+      state: "warn",
+      found: `of the cluster's authority, in ${config.libvirt.pki}, but libvirtd does not listen for TLS`,
+      mend: "Other nodes can't send guests here: systemctl enable --now libvirtd-tls.socket (or virtproxyd-tls.socket).",
+    };
+  return { state: "ok", found: `of the cluster's authority, in ${config.libvirt.pki}` };
+}
+
+/** The port on which libvirtd speaks TLS. */
+const libvirtTlsPort = 16_514;
+
+async function listensOnTls(): Promise<boolean> {
+  const wanted = libvirtTlsPort.toString(16).toUpperCase().padStart(4, "0");
+  for (const file of ["/proc/net/tcp", "/proc/net/tcp6"]) {
+    const lines = (await readFile(file, "utf8").catch(() => "")).split("\n");
+    if (lines.some((line) => / [0-9A-F]+:([0-9A-F]{4}) [0-9A-F]+:0000 0A /.exec(line)?.[1] === wanted))
+      return true;
+  }
+  return false;
 }
 
 /** libvirt, its daemon, QEMU and how guests would run, from one connection. */

@@ -84,6 +84,7 @@ export const environmentKeys = {
   JIMV_LOG_LEVEL: "logLevel",
   JIMV_PLUGINS: "plugins",
   JIMV_LIBVIRT_URI: "libvirt.uri",
+  JIMV_LIBVIRT_PKI: "libvirt.pki",
   JIMV_TLS_CERTIFICATE: "tls.certificate",
   JIMV_TLS_KEY: "tls.key",
   JIMV_STORE_KIND: "store.kind",

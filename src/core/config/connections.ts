@@ -1,10 +1,20 @@
-/** From the configuration to the address and secret of the store. Errors name the key. */
+/** From the configuration to the addresses and secrets of MySQL and Redis. Errors name the key. */
 import { readFileSync } from "node:fs";
 import type { StoreConfig } from "../store/index.ts";
 import { type Config, ConfigError, dataFiles } from "./config.ts";
 
 const mysqlPort = 3306;
 const mysqlName = "jimv";
+
+/** How to reach Redis. */
+export interface RedisConnection {
+  /** `redis://host:port` or `rediss://host:port`, without user and password. */
+  url: string;
+  user: string | null;
+  password: string | null;
+  /** PEM of the authority that signed Redis' certificate, or null for the system's. */
+  ca: string | null;
+}
 
 /** Where the store is: MySQL as soon as anything of it is given, else SQLite. @throws ConfigError */
 export function storeConnection(config: Config): StoreConfig {
@@ -33,6 +43,24 @@ export function storeConnection(config: Config): StoreConfig {
     password: secretOf("store", store) ?? "",
     database: store.database ?? (path || mysqlName),
     ...(store.socket === undefined ? {} : { socketPath: store.socket }),
+  };
+}
+
+/** Where Redis is. @throws ConfigError */
+export function redisConnection(config: Config): RedisConnection {
+  const { redis } = config;
+  if (redis.url === undefined)
+    throw new ConfigError(
+      'configuration key "redis.url": say where Redis is, such as "redis://10.0.0.1:6379"',
+    );
+  const url = addressOf("redis.url", redis.url, ["redis:", "rediss:"]);
+  if (url.password !== "") throw passwordInUrl("redis");
+  const user = redis.user ?? (decodeURIComponent(url.username) || null);
+  return {
+    url: `${url.protocol}//${url.host}`,
+    user,
+    password: secretOf("redis", redis),
+    ca: redis.ca === undefined ? null : readKey("redis.ca", redis.ca),
   };
 }
 

@@ -235,6 +235,7 @@ export class Applier {
       position: -1,
       heardAt: this.world.clock.now(),
       protocol: 0,
+      roadHash: null,
       refusal: null,
     };
     await this.write(term, [insert(peers, fresh)], []);

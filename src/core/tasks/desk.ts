@@ -74,6 +74,10 @@ export interface TaskDesk {
   /** Asks a task to end. One that was not sent yet ends at once. @throws AppError notFound, conflict */
   cancel(id: string): Promise<Task>;
   get(id: string): Promise<Task | null>;
+  /** The open tasks of a node. */
+  openOn(node: string): Promise<Task[]>;
+  /** Ends all open tasks of a node that is gone for good, as failed for this reason. */
+  abandon(node: string, reason: TaskError): Promise<void>;
   /** The open task about a target, if there is one. */
   openFor(targetType: string, targetKeys: string[]): Promise<Task[]>;
 }
@@ -191,6 +195,25 @@ export class Desk implements TaskDesk {
         inArray(tasks.state, [...openTaskStates]),
       ),
     });
+  }
+
+  openOn(node: string): Promise<Task[]> {
+    return this.store.select(tasks, {
+      where: and(eq(tasks.nodeName, node), inArray(tasks.state, [...openTaskStates])),
+    });
+  }
+
+  async abandon(node: string, reason: TaskError): Promise<void> {
+    for (const task of await this.openOn(node)) {
+      const effects = await this.ending(task, "failed", reason, null, false);
+      try {
+        await this.store.batch(effects.statements, { events: effects.events ?? [] });
+        effects.after?.();
+      } catch (error) {
+        // It ended by itself in this very moment.
+        if (!(error instanceof StoreExpectationError)) throw error;
+      }
+    }
   }
 
   async cancel(id: string): Promise<Task> {

@@ -267,9 +267,7 @@ export class Dispatcher {
 
   /** All open tasks of a node. */
   openTasks(node: string): Promise<Task[]> {
-    return this.world.store.select(tasks, {
-      where: and(eq(tasks.nodeName, node), inArray(tasks.state, [...openTaskStates])),
-    });
+    return this.desk.openOn(node);
   }
 
   /**

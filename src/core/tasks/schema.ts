@@ -83,6 +83,8 @@ export const peers = table("peers", {
   heardAt: time().notNull(),
   /** `roadProtocol` of the node's program; 0 before its first hello. */
   protocol: integer().notNull(),
+  /** SHA-256 of its password on the road, in hex; null where it has none of its own. */
+  roadHash: text(64),
   /** Why it can't be worked with, or who else claims its name; null when all is well. */
   refusal: json<PeerRefusal>(),
 });

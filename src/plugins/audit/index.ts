@@ -2,8 +2,8 @@
  * The audit: whether the store, the nodes' domains and their files tell the same story, and every task has ended.
  * `jimv audit` runs it; nodes look at themselves when they are asked. Changes nothing.
  */
-import { definePlugin, type ServiceKey, serviceKey } from "jimv";
-import { nodeService } from "../nodes/index.ts";
+import { definePlugin, eq, remove, type ServiceKey, serviceKey } from "jimv";
+import { nameCarriers, nodeService } from "../nodes/index.ts";
 import { auditMigrations } from "./migrations.ts";
 import { startNode } from "./operations.ts";
 import { auditLooks } from "./schema.ts";
@@ -25,6 +25,8 @@ export const auditPlugin = definePlugin({
   migrations: auditMigrations,
   controller(context) {
     const service = new AuditService(context, context.use(nodeService));
+    // What a node said under its old name is asked anew under the new one.
+    context.slots.add(nameCarriers, (from) => [remove(auditLooks, eq(auditLooks.nodeName, from))]);
     context.provide(auditService, service);
     context.settle(lookTask, {
       succeeded: (task, payload, result) => service.looked(task, payload, result),

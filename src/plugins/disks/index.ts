@@ -1,6 +1,6 @@
 /** Disks: system disks of guests and data disks, as files in a node's storage pool. */
-import { definePlugin, type ServiceKey } from "jimv";
-import { nodeService } from "../nodes/index.ts";
+import { definePlugin, eq, type ServiceKey, update } from "jimv";
+import { nameCarriers, nodeService } from "../nodes/index.ts";
 import { type DiskAttachment, diskAttachment, diskService } from "./contract.ts";
 import { disksMigrations } from "./migrations.ts";
 import { startNode } from "./operations.ts";
@@ -32,6 +32,9 @@ export const disksPlugin = definePlugin({
     }
     const service = new Disks(context, context.use(nodeService), attachment);
     context.provide(diskService, service);
+    context.slots.add(nameCarriers, (from, to) => [
+      update(disks, { nodeName: to }, eq(disks.nodeName, from)),
+    ]);
     registerSettlements(context);
     startRoutes(context, service);
     diskPages(context, service, context.use(nodeService), attachment);

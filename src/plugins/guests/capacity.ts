@@ -53,6 +53,7 @@ export function readiness(node: PlaceableNode): { ready: ReadyNode } | { refusal
   if (node.state !== "live") return no("guests.nodeAway");
   if (node.hypervisor && !node.hypervisor.connected)
     return no("guests.nodeHypervisor", { reason: node.hypervisor.reason ?? "" });
+  if (node.maintenance) return no("guests.nodeMaintenance");
   const { facts, storage, network, vnc } = node;
   if (!node.configured || !storage || !network || !vnc) return no("guests.nodeUnconfigured");
   if (!facts) return no("guests.nodeHypervisor", { reason: "" });

@@ -4,12 +4,13 @@
  */
 import { and, definePlugin, eq, inArray } from "jimv";
 import { diskAttachment, disks } from "../disks/index.ts";
-import { guestCounters, nodeService } from "../nodes/index.ts";
+import { guestCounters, nameCarriers, nodeKeepers, nodeService } from "../nodes/index.ts";
 import { templateService, templateUsers } from "../templates/index.ts";
 import { Attachment } from "./attachment.ts";
 import { GuestSettings } from "./capacity.ts";
 import { guestService } from "./contract.ts";
 import { registerInit } from "./init-operation.ts";
+import { carryGuests, guestKeeper } from "./keeper.ts";
 import { guestsMigrations } from "./migrations.ts";
 import { Observation } from "./observation.ts";
 import { Observer } from "./observer.ts";
@@ -48,6 +49,8 @@ export const guestsPlugin = definePlugin({
     registerSettlements(context, needs);
     context.onReport("guests.changed", (envelope) => observation.changed(envelope));
     context.onReport("guests.list", (envelope) => observation.listed(envelope));
+    context.slots.add(nodeKeepers, guestKeeper(context));
+    context.slots.add(nameCarriers, carryGuests);
     context.slots.add(guestCounters, () => service.countsByNode());
     context.slots.add(templateUsers, async (templateId) => {
       const linked = await context.store.select(disks, { where: eq(disks.linkedTemplateId, templateId) });

@@ -9,6 +9,8 @@ export interface PlaceableNode {
   /** Whether it may be chosen automatically. */
   acceptsGuests: boolean;
   configured: boolean;
+  /** Takes no guests at all for now, also not by name. */
+  maintenance?: boolean;
   facts: HostFacts | null;
   hypervisor: { connected: boolean; reason: string | null } | null;
   storage: { path: string; capacityBytes: number; availableBytes: number } | null;

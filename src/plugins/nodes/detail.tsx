@@ -27,6 +27,8 @@ import { type NodeView, troubleOf, usedPercent } from "./view.ts";
 
 export interface NodeDetail extends NodeEntry {
   tasks: readonly Task[];
+  /** Offline nodes that are the same machine: it was renamed. */
+  formerNames: readonly string[];
 }
 
 /** Id of the table of the node's tasks; its rows begin with it. */
@@ -57,10 +59,27 @@ export function NodePage({ detail, viewer, now }: { detail: NodeDetail; viewer: 
           <>
             <AcceptsSwitch node={node} viewer={viewer} label={say("nodes.col.automatic")} />
             {isConfigTrouble ? null : setUp}
+            {mayChange ? <NodeActions node={node} viewer={viewer} /> : null}
           </>
         }
       />
       <TroubleNotice node={node} viewer={viewer} now={now} actions={isConfigTrouble ? setUp : undefined} />
+      {detail.refusal ? <Notice tone="bad">{say(detail.refusal.word, detail.refusal.args)}</Notice> : null}
+      {node.maintenance ? <Notice tone="warn">{say("nodes.maintenance.on")}</Notice> : null}
+      {detail.formerNames.map((from) => (
+        <Notice
+          tone="info"
+          actions={
+            mayChange ? (
+              <Button size="small" post={`${nodeHref(node.name)}/take-over`} vals={{ from }}>
+                {say("nodes.takeOver.action", { from })}
+              </Button>
+            ) : undefined
+          }
+        >
+          {say("nodes.takeOver.notice", { from })}
+        </Notice>
+      ))}
       {node.config.notes.map((note) => (
         <Notice tone="warn">{say(note.word, note.args)}</Notice>
       ))}
@@ -89,6 +108,24 @@ export function NodePage({ detail, viewer, now }: { detail: NodeDetail; viewer: 
         empty={<EmptyState icon="task" title={say("tasks.empty")} text={say("tasks.emptyHint")} />}
       />
     </div>
+  );
+}
+
+/** What only an administrator does, and seldom. */
+function NodeActions({ node, viewer: { say } }: { node: NodeView; viewer: Viewer }) {
+  const href = nodeHref(node.name);
+  return (
+    <>
+      <Button dialogUrl={`${href}/address`}>{say("nodes.address.change")}</Button>
+      <Button post={`${href}/maintenance`} vals={{ maintenance: node.maintenance ? "false" : "true" }}>
+        {say(node.maintenance ? "nodes.maintenance.end" : "nodes.maintenance.begin")}
+      </Button>
+      {node.state === "offline" ? (
+        <Button kind="danger" icon="delete" dialogUrl={`${href}/remove`}>
+          {say("nodes.remove.action")}
+        </Button>
+      ) : null}
+    </>
   );
 }
 

@@ -97,6 +97,9 @@ const Network = Type.Object(
   open,
 );
 
+const InterfaceAddress = Type.Object({ name: Type.String(), address: Type.String() }, open);
+export type InterfaceAddress = Static<typeof InterfaceAddress>;
+
 const Heartbeat = Type.Object(
   {
     /** Null until libvirtd has answered once. */
@@ -114,6 +117,8 @@ const Heartbeat = Type.Object(
     networks: Type.Array(Network),
     /** Bridges of the machine that guests could be put on. */
     bridges: Type.Array(Type.String()),
+    /** Addresses of its interfaces that other machines might reach it by. */
+    addresses: Type.Optional(Type.Array(InterfaceAddress)),
     ports: orNull(Ports),
   },
   open,

@@ -3,23 +3,38 @@
  * they live, and they are set up with a storage folder, a network and a range of VNC ports.
  */
 import { definePlugin, type ServiceKey, serviceKey, timing } from "jimv";
+import { Departure } from "./departure.ts";
 import { heartbeatKind } from "./heartbeat.ts";
+import { clusterDoor } from "./joining.ts";
+import { startJoining } from "./joining-pages.tsx";
+import { startLeaving } from "./leaving-pages.tsx";
 import { startLive } from "./live.tsx";
 import { nodesMigrations } from "./migrations.ts";
 import { startNode } from "./operations.ts";
 import { nodePages, startPages } from "./pages.tsx";
 import { startRoutes } from "./routes.ts";
-import { nodes } from "./schema.ts";
+import { joinTokens, nodes } from "./schema.ts";
 import { NodeService, NodeSettings } from "./service.ts";
+import { nameCarriers, ownNames, Takeover } from "./takeover.ts";
 import { configureNode } from "./tasks.ts";
 import { nodesWords } from "./words.ts";
 
+export { type NodeKeeper, nodeKeepers } from "./departure.ts";
 export { isInSystem, refusedFolder } from "./folder.ts";
+export {
+  type ClusterDoor,
+  clusterDoor,
+  fingerprintIn,
+  JoinAnswer,
+  type JoinRequest,
+  makeJoinToken,
+} from "./joining.ts";
 export { prepareFolder } from "./machine.ts";
 export { ConfigBody } from "./routes.ts";
 export { type NodeRow, type NodeState, nodes } from "./schema.ts";
 export { defaultVncPorts, type NodeConfig, type NodeService, NodeSettings } from "./service.ts";
 export { nodeHref } from "./table.tsx";
+export { type NameCarrier, nameCarriers } from "./takeover.ts";
 export { fixText, nodeMark, toneOf, troubleText } from "./trouble.tsx";
 export {
   type NetworkChoice,
@@ -41,7 +56,7 @@ export const nodesPlugin = definePlugin({
   name: "nodes",
   requires: ["tasks"],
   words: nodesWords,
-  tables: [nodes],
+  tables: [nodes, joinTokens],
   migrations: nodesMigrations,
   settings: NodeSettings,
   controller(context) {
@@ -66,14 +81,21 @@ export const nodesPlugin = definePlugin({
       });
     });
     startRoutes(context, service);
-    const pages = nodePages(context, service, async () => {
+    const door = context.find(clusterDoor);
+    const takeover = new Takeover(context, service, door);
+    const formerNames = (node: string): Promise<string[]> => takeover.formerNames(node);
+    const countGuests = async () => {
       const counters = context.slots.all(guestCounters);
       if (counters.length === 0) return null;
       const counts = await Promise.all(counters.map((counter) => counter()));
       return new Map(counts.flatMap((count) => [...count]));
-    });
+    };
+    const pages = nodePages(context, service, countGuests, formerNames);
     startPages(context, service, pages);
     startLive(context, service, pages);
+    startJoining(context);
+    context.slots.add(nameCarriers, ownNames);
+    startLeaving(context, service, new Departure(context, service, door), takeover);
   },
   node: startNode,
 });

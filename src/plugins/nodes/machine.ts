@@ -1,6 +1,6 @@
 /** What a node reads of its own machine without libvirt: load, ports, bridges, and the rights on a folder. */
 import { mkdir, readdir, readFile, realpath, rm, rmdir, stat, statfs, writeFile } from "node:fs/promises";
-import { cpus, loadavg, totalmem, uptime } from "node:os";
+import { cpus, loadavg, networkInterfaces, totalmem, uptime } from "node:os";
 import { dirname, join } from "node:path/posix";
 import { AppError } from "jimv";
 import type { NodeLoad, PortFacts } from "./heartbeat.ts";
@@ -63,6 +63,20 @@ export async function hostBridges(networks: readonly { bridge: string | null }[]
   const found: string[] = [];
   for (const name of names) if (!own.has(name) && (await isBridge(name))) found.push(name);
   return found.sort();
+}
+
+/** More than these are those of guests' networks, and nobody reads them. */
+const mostAddresses = 32;
+
+/** The addresses of this machine's interfaces that others might reach: no loopback, no link-local ones. */
+export function interfaceAddresses(): { name: string; address: string }[] {
+  return Object.entries(networkInterfaces())
+    .flatMap(([name, list]) =>
+      (list ?? [])
+        .filter((each) => !each.internal && !each.address.toLowerCase().startsWith("fe80:"))
+        .map(({ address }) => ({ name, address })),
+    )
+    .slice(0, mostAddresses);
 }
 
 /** Whether the machine has a bridge of this name. */

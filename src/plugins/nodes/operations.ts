@@ -16,6 +16,7 @@ import { type Heartbeat, heartbeatKind, hypervisorPart, type PortFacts } from ".
 import {
   exists,
   hostBridges,
+  interfaceAddresses,
   isBridge,
   loadMeter,
   portFacts,
@@ -85,6 +86,7 @@ export function startNode(context: NodeContext): void {
       pool: slow.pool,
       networks: slow.networks,
       bridges: slow.bridges,
+      addresses: interfaceAddresses(),
       ports: slow.ports,
     };
     context.report(heartbeatKind, body, "heartbeat");

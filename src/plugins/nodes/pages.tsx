@@ -1,6 +1,6 @@
 /** The pages of nodes: the list, one node, and setting one up. */
 import { AppError, type ControllerContext, fieldError, type PageAnswer, parseForm, type Viewer } from "jimv";
-import { EmptyState, List, listAddress, mebibytes, PageHead, toasted } from "jimv/ui";
+import { Button, EmptyState, List, listAddress, mebibytes, PageHead, toasted } from "jimv/ui";
 import { taskService } from "../tasks/index.ts";
 import { ConfigForm, ConfigureForm, ConfigurePage } from "./configure.tsx";
 import { NodePage } from "./detail.tsx";
@@ -19,12 +19,18 @@ export interface NodePages {
   detail(node: NodeView): Promise<Parameters<typeof NodePage>[0]["detail"]>;
 }
 
-export function nodePages(context: ControllerContext, service: NodeService, count: CountGuests): NodePages {
+export function nodePages(
+  context: ControllerContext,
+  service: NodeService,
+  count: CountGuests,
+  formerNames: (node: string) => Promise<string[]>,
+): NodePages {
   const entries = async (nodes: readonly NodeView[]): Promise<NodeEntry[]> => {
-    const [versions, guests] = await Promise.all([service.versions(), count()]);
+    const [programs, guests] = await Promise.all([service.programs(), count()]);
     return nodes.map((node) => ({
       node,
-      version: versions.get(node.name) ?? "",
+      version: programs.get(node.name)?.version ?? "",
+      refusal: programs.get(node.name)?.refusal ?? null,
       guests: guests ? (guests.get(node.name) ?? { running: 0, total: 0 }) : null,
     }));
   };
@@ -33,7 +39,14 @@ export function nodePages(context: ControllerContext, service: NodeService, coun
     async detail(node) {
       const [entry] = await entries([node]);
       const tasks = await context.use(taskService).list({ nodeName: node.name, limit: tasksShown });
-      return { node, version: entry?.version ?? "", guests: entry?.guests ?? null, tasks: tasks.items };
+      return {
+        node,
+        version: entry?.version ?? "",
+        refusal: entry?.refusal ?? null,
+        guests: entry?.guests ?? null,
+        tasks: tasks.items,
+        formerNames: await formerNames(node.name),
+      };
     },
   };
 }
@@ -216,6 +229,13 @@ export function NodesHead({ viewer, all }: { viewer: Viewer; all: readonly NodeV
     <PageHead
       id="nodes-head"
       title={viewer.say("nodes.title")}
+      actions={
+        viewer.role === "administrator" ? (
+          <Button icon="plus" href="/nodes/join">
+            {viewer.say("nodes.join.title")}
+          </Button>
+        ) : null
+      }
       sub={viewer.say("nodes.sub", {
         live: live.length,
         all: all.length,

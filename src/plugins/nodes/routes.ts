@@ -1,7 +1,7 @@
 /** The API of nodes. */
 import { type ControllerContext, listQuery, pageOf, pageSchema, patternWord, Type } from "jimv";
 import { TaskAnswer, taskAnswer } from "../tasks/index.ts";
-import { defaultVncPorts, type NodeService } from "./service.ts";
+import { defaultVncPorts, type NodeProgram, type NodeService } from "./service.ts";
 import { type NodeView, troubleOf } from "./view.ts";
 
 const stateSchema = Type.Union([Type.Literal("live"), Type.Literal("silent"), Type.Literal("offline")]);
@@ -15,6 +15,8 @@ const NodeBody = Type.Object({
   state: stateSchema,
   trouble: orNull(Type.String({ description: "What is wrong, worst first, or null" })),
   acceptsGuests: Type.Boolean({ description: "Whether new guests go there by themselves" }),
+  maintenance: Type.Boolean({ description: "Whether it takes no guests at all, also not by name" }),
+  refused: orNull(Problem),
   configured: Type.Boolean(),
   config: Type.Object({ state: Type.String(), error: orNull(Problem), notes: Type.Array(Problem) }),
   version: Type.String(),
@@ -33,6 +35,7 @@ const NodeBody = Type.Object({
   network: orNull(Type.Object({}, known)),
   networks: Type.Array(Type.Object({}, known)),
   bridges: Type.Array(Type.String()),
+  addresses: Type.Array(Type.Object({ name: Type.String(), address: Type.String() })),
   vnc: orNull(Type.Object({ first: Type.Integer(), last: Type.Integer(), listen: Type.String() })),
   managementAddress: orNull(Type.String()),
   heardAt: Type.Integer({ description: "UTC milliseconds" }),
@@ -73,7 +76,7 @@ export function startRoutes(context: ControllerContext, service: NodeService): v
     query: listQuery({ sort: sortable, filters: { state: stateSchema } }),
     answer: { status: 200, schema: pageSchema(NodeBody) },
     async handle({ query, viewer }) {
-      const versions = await service.versions();
+      const programs = await service.programs();
       const wanted = (await service.list())
         .filter((node) => query.state === undefined || node.state === query.state)
         .filter((node) => node.name.toLowerCase().includes((query.q ?? "").toLowerCase()));
@@ -84,7 +87,7 @@ export function startRoutes(context: ControllerContext, service: NodeService): v
       const items = wanted.slice(from, from + query.pageSize);
       return {
         body: pageOf(
-          items.map((node) => nodeBody(node, versions, viewer.say)),
+          items.map((node) => nodeBody(node, programs, viewer.say)),
           wanted.length,
           query,
         ),
@@ -101,25 +104,26 @@ export function startRoutes(context: ControllerContext, service: NodeService): v
     params: NodePath,
     answer: { status: 200, schema: NodeBody },
     async handle({ params, viewer }) {
-      return { body: nodeBody(await service.need(params.name), await service.versions(), viewer.say) };
+      return { body: nodeBody(await service.need(params.name), await service.programs(), viewer.say) };
     },
   });
 
   context.web.api({
     method: "PATCH",
     path: "/nodes/{name}",
-    summary: "Change whether new guests go to a node, or its management address",
+    summary: "Change whether new guests go to a node, its maintenance, or its management address",
     tag,
     role: "administrator",
     params: NodePath,
     body: Type.Object({
       acceptsGuests: Type.Optional(Type.Boolean()),
       managementAddress: Type.Optional(Type.Union([ManagementAddress, Type.Null()])),
+      maintenance: Type.Optional(Type.Boolean()),
     }),
     answer: { status: 200, schema: NodeBody },
     async handle({ params, body, viewer }) {
       const node = await service.change(params.name, body);
-      return { body: nodeBody(node, await service.versions(), viewer.say) };
+      return { body: nodeBody(node, await service.programs(), viewer.say) };
     },
   });
 
@@ -143,8 +147,9 @@ const compare = (a: string | number, b: string | number): number => (a < b ? -1 
 
 type Say = (word: string, args?: Record<string, string | number>) => string;
 
-function nodeBody(node: NodeView, versions: ReadonlyMap<string, string>, say: Say) {
+function nodeBody(node: NodeView, programs: ReadonlyMap<string, NodeProgram>, say: Say) {
   const { ports, config, ...rest } = node;
+  const refusal = programs.get(node.name)?.refusal ?? null;
   const told = (problem: { word: string; args: Record<string, string | number> }) => ({
     ...problem,
     detail: say(problem.word, problem.args),
@@ -157,6 +162,7 @@ function nodeBody(node: NodeView, versions: ReadonlyMap<string, string>, say: Sa
       notes: config.notes.map(told),
     },
     trouble: troubleOf(node),
-    version: versions.get(node.name) ?? "",
+    version: programs.get(node.name)?.version ?? "",
+    refused: refusal ? told(refusal) : null,
   };
 }

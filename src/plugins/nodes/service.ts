@@ -14,6 +14,7 @@ import {
   peers,
   type ReportEffects,
   type ResultOf,
+  StoreUniqueError,
   type Task,
   type TaskError,
   Type,
@@ -54,6 +55,12 @@ export const nodeEvent = (name: string, data: unknown = null): EventRow => ({
 
 type Row = NodeRow;
 
+/** The program on a node, and why it, or another machine of its name, is refused. */
+export interface NodeProgram {
+  version: string;
+  refusal: { word: string; args: Record<string, string | number> } | null;
+}
+
 export class NodeService {
   /** What pages were last told, per node. Lost with the process, which costs one event more. */
   private readonly told = new Map<string, string>();
@@ -81,23 +88,37 @@ export class NodeService {
     return node;
   }
 
-  /** The program's version on each node, by name. */
-  async versions(): Promise<Map<string, string>> {
+  /** What the road knows of each node, by name. */
+  async programs(): Promise<Map<string, NodeProgram>> {
+    const recent = this.context.clock.now() - timing.refusalShownMilliseconds;
     const known = await this.context.store.select(peers);
-    return new Map(known.map((peer) => [peer.name, peer.version]));
+    return new Map(
+      known.map(({ name, version, refusal }) => {
+        const isShown = refusal !== null && (refusal.own || refusal.at >= recent);
+        return [name, { version, refusal: isShown ? { word: refusal.word, args: refusal.args } : null }];
+      }),
+    );
   }
 
-  /** @throws AppError notFound */
+  /** @throws AppError notFound, conflict for an address that is another node's */
   async change(
     name: string,
-    change: { acceptsGuests?: boolean; managementAddress?: string | null },
+    change: { acceptsGuests?: boolean; managementAddress?: string | null; maintenance?: boolean },
   ): Promise<NodeView> {
     await this.need(name);
-    const { acceptsGuests, managementAddress } = change;
-    await this.context.commit(
-      [update(nodes, { acceptsGuests, managementAddress }, eq(nodes.name, name), { expect: 1 })],
-      [nodeEvent(name)],
-    );
+    const { acceptsGuests, managementAddress, maintenance } = change;
+    const set = { acceptsGuests, managementAddress, maintenance };
+    try {
+      await this.context.commit([update(nodes, set, eq(nodes.name, name), { expect: 1 })], [nodeEvent(name)]);
+    } catch (error) {
+      if (!(error instanceof StoreUniqueError)) throw error;
+      throw fieldError(
+        "managementAddress",
+        "nodes.address.taken",
+        { address: managementAddress ?? "" },
+        "conflict",
+      );
+    }
     return this.need(name);
   }
 
@@ -233,8 +254,8 @@ export class NodeService {
 }
 
 function columnsOf(heartbeat: Heartbeat, before: Row | null): Partial<Row> {
-  const { facts, load, hypervisor, lanes, lamps, networks, bridges, ports, pool } = heartbeat;
-  const known = { load, hypervisor, surroundings: { lanes, lamps, networks, bridges, ports } };
+  const { facts, load, hypervisor, lanes, lamps, networks, bridges, addresses = [], ports, pool } = heartbeat;
+  const known = { load, hypervisor, surroundings: { lanes, lamps, networks, bridges, addresses, ports } };
   return {
     ...known,
     ...(facts ? { facts } : {}),
@@ -245,11 +266,13 @@ function columnsOf(heartbeat: Heartbeat, before: Row | null): Partial<Row> {
   };
 }
 
-function freshRow(name: string, now: number): Row {
+/** A node that nothing is known of yet. */
+export function freshRow(name: string, now: number): Row {
   return {
     name,
     state: "live",
     acceptsGuests: true,
+    maintenance: false,
     managementAddress: null,
     configState: "none",
     configWord: null,

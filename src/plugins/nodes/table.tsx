@@ -2,6 +2,7 @@
 import type { Viewer } from "jimv";
 import { Meter, mebibytes, StateMark, Switch, type TableSpec, TwoLines } from "jimv/ui";
 import { LampSummary } from "./lamps.tsx";
+import type { NodeProgram } from "./service.ts";
 import { nodeMark, toneOf, troubleText } from "./trouble.tsx";
 import { type NodeView, troubleOf, usedPercent } from "./view.ts";
 
@@ -9,6 +10,8 @@ import { type NodeView, troubleOf, usedPercent } from "./view.ts";
 export interface NodeEntry {
   node: NodeView;
   version: string;
+  /** Why it, or another machine of its name, is refused. */
+  refusal: NodeProgram["refusal"];
   guests: { running: number; total: number } | null;
 }
 

@@ -1,6 +1,6 @@
 /** A node as others see it: what plugins, the API and pages get instead of the row. */
 import { type Clock, type HostFacts, type LaneStatus, type NetworkFacts, timing } from "jimv";
-import type { NodeLoad, PortFacts } from "./heartbeat.ts";
+import type { InterfaceAddress, NodeLoad, PortFacts } from "./heartbeat.ts";
 import type { ConfigState, HypervisorFacts, NodeRow, NodeState } from "./schema.ts";
 
 /** How a guest's interface reaches the network on a node. */
@@ -13,6 +13,8 @@ export interface NodeView {
   acceptsGuests: boolean;
   /** Has a storage folder, pool and network: guests can be put there. */
   configured: boolean;
+  /** Takes no guests at all for now, also not by name. */
+  maintenance: boolean;
   config: {
     state: ConfigState;
     /** Why the last configuration failed. */
@@ -30,6 +32,8 @@ export interface NodeView {
   /** What is there to choose from. */
   networks: NetworkFacts[];
   bridges: string[];
+  /** Addresses of the machine's interfaces, one of which others may reach it by. */
+  addresses: InterfaceAddress[];
   vnc: { first: number; last: number; listen: string } | null;
   ports: PortFacts | null;
   managementAddress: string | null;
@@ -50,6 +54,7 @@ export function nodeView(row: NodeRow, clock: Pick<Clock, "now">): NodeView {
     name: row.name,
     state: stateAfter(clock.now() - row.heardAt),
     acceptsGuests: row.acceptsGuests,
+    maintenance: row.maintenance,
     configured: row.poolName !== null && network !== null && vncPortsChosen,
     config: {
       state: row.configState,
@@ -72,6 +77,7 @@ export function nodeView(row: NodeRow, clock: Pick<Clock, "now">): NodeView {
     network,
     networks: row.surroundings?.networks ?? [],
     bridges: row.surroundings?.bridges ?? [],
+    addresses: row.surroundings?.addresses ?? [],
     vnc: vncPortsChosen
       ? {
           first: row.vncPortFirst ?? 0,
@@ -141,6 +147,9 @@ export function digestOf(node: NodeView): string {
   return JSON.stringify([
     node.state,
     node.acceptsGuests,
+    node.maintenance,
+    node.managementAddress,
+    node.addresses,
     node.config,
     node.hypervisor?.connected,
     node.hypervisor?.reason,

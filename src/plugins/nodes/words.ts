@@ -1,8 +1,10 @@
 /** The texts of nodes. */
 import { defineWords } from "jimv";
+import { clusterTexts } from "./words-cluster.ts";
 
 export const nodesWords = defineWords({
   en: {
+    ...clusterTexts.en,
     "task.nodes.configure": "Set up node {name}",
     "nodes.title": "Nodes",
     "nodes.sub": "{live} of {all} live. {cpus} threads and {memory} of memory on live nodes.",
@@ -134,6 +136,7 @@ export const nodesWords = defineWords({
     "nodes.address.form": "An IP address of this machine that others reach, like 10.1.8.11.",
   },
   "zh-CN": {
+    ...clusterTexts["zh-CN"],
     "task.nodes.configure": "配置节点 {name}",
     "nodes.title": "节点",
     "nodes.sub": "{all} 个节点中 {live} 个在线，在线节点共 {cpus} 线程、{memory} 内存。",

@@ -2,8 +2,8 @@
  * Storage pools: where disks and templates live, and which nodes have each. A node's storage folder is its part of
  * the pool `local`; others are put on nodes by a person, and watched by the nodes that have them.
  */
-import { definePlugin } from "jimv";
-import { nodeService } from "../nodes/index.ts";
+import { definePlugin, eq, remove, update } from "jimv";
+import { nameCarriers, nodeService } from "../nodes/index.ts";
 import { poolService, poolUsers } from "./contract.ts";
 import { poolsMigrations } from "./migrations.ts";
 import { startNode } from "./operations.ts";
@@ -30,6 +30,10 @@ export const poolsPlugin = definePlugin({
     const nodes = context.use(nodeService);
     const service = new Pools(context, nodes, () => context.slots.all(poolUsers));
     context.provide(poolService, service);
+    context.slots.add(nameCarriers, (from, to) => [
+      remove(presences, eq(presences.nodeName, to)),
+      update(presences, { nodeName: to }, eq(presences.nodeName, from)),
+    ]);
     context.onReport(poolFactsKind, (envelope) => service.heard(envelope));
     context.settle(addPool, {
       succeeded: (task, payload, result) => service.added(task, payload, result),

@@ -2,8 +2,8 @@
  * Templates: golden images that guests are made from, registered by their full path on a node. The node
  * looks at each image before it may be used.
  */
-import { definePlugin, type ServiceKey, serviceKey } from "jimv";
-import { nodeService } from "../nodes/index.ts";
+import { definePlugin, eq, type ServiceKey, serviceKey, update } from "jimv";
+import { nameCarriers, nodeService } from "../nodes/index.ts";
 import { startLive } from "./live.tsx";
 import { templatesMigrations } from "./migrations.ts";
 import { startNode } from "./operations.ts";
@@ -34,6 +34,9 @@ export const templatesPlugin = definePlugin({
     const nodes = context.use(nodeService);
     const service = new TemplateService(context, nodes, () => context.slots.all(templateUsers));
     context.provide(templateService, service);
+    context.slots.add(nameCarriers, (from, to) => [
+      update(templates, { nodeName: to }, eq(templates.nodeName, from)),
+    ]);
     context.settle(checkTemplate, {
       succeeded: async (task, _payload, result) =>
         service.checked(task, result, await service.get(task.targetKey)),

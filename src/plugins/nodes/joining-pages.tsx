@@ -1,0 +1,136 @@
+/** The page on which a token is made, with which a machine joins; and the API of both. */
+import { type ControllerContext, type PageAnswer, Type, type Viewer } from "jimv";
+import { Button, Command, html, Notice, PageHead, Panel, replace, Stack, Time } from "jimv/ui";
+import { type ClusterDoor, clusterDoor, JoinAnswer, Joining, JoinRequest } from "./joining.ts";
+
+const JoinToken = Type.Object({
+  token: Type.String({ description: "Shown once; good for one machine, for a day" }),
+  expiresAt: Type.Integer({ description: "UTC milliseconds" }),
+});
+
+export function startJoining(context: ControllerContext): void {
+  const { web } = context;
+  const door = context.find(clusterDoor);
+
+  web.page({
+    method: "GET",
+    path: "/nodes/join",
+    role: "administrator",
+    handle: ({ viewer }) =>
+      whole(viewer, door ? <JoinPanel viewer={viewer} door={door} /> : <Alone viewer={viewer} />),
+  });
+  if (!door) return;
+  const joining = new Joining(context, door);
+
+  web.page({
+    method: "POST",
+    path: "/nodes/join",
+    role: "administrator",
+    async handle({ viewer, url, partial }): Promise<PageAnswer> {
+      const made = await joining.makeToken(viewer.actor);
+      const panel = <Made viewer={viewer} door={door} {...made} controller={controllerOf(url, door)} />;
+      return partial ? { fragment: replace("join", await html(panel)) } : whole(viewer, panel);
+    },
+  });
+
+  web.api({
+    method: "POST",
+    path: "/nodes/tokens",
+    summary: "Make a one-time token with which a machine joins the cluster",
+    tag: "Nodes",
+    role: "administrator",
+    answer: { status: 201, schema: JoinToken },
+    handle: async ({ viewer }) => ({ body: await joining.makeToken(viewer.actor) }),
+  });
+
+  web.api({
+    method: "POST",
+    path: "/nodes/join",
+    summary: "Join the cluster: what jimv node does with its token",
+    description:
+      "Whoever has an unused token gets the road's address, a secret of its own and a certificate. The same machine may ask again with the same token until it ends.",
+    tag: "Nodes",
+    role: "anyone",
+    body: JoinRequest,
+    answer: { status: 201, schema: JoinAnswer },
+    handle: async ({ body, address }) => ({ body: await joining.join(body, address) }),
+  });
+}
+
+/** The address under which this page was reached: machines reach the controller there, too. */
+const controllerOf = (url: URL, door: ClusterDoor): string =>
+  `${door.fingerprint === null ? url.protocol : "https:"}//${url.host}`;
+
+function whole(viewer: Viewer, inside: ReturnType<typeof Alone>): PageAnswer {
+  const { say } = viewer;
+  return {
+    title: say("nodes.join.title"),
+    crumbs: [{ href: "/nodes", label: say("nodes.title") }],
+    page: (
+      <Stack>
+        <PageHead title={say("nodes.join.title")} sub={say("nodes.join.sub")} />
+        {inside}
+      </Stack>
+    ),
+  };
+}
+
+/** One process has no road for others. */
+function Alone({ viewer }: { viewer: Viewer }) {
+  return <Notice tone="info">{viewer.say("nodes.join.alone")}</Notice>;
+}
+
+function Isolation({ viewer, door }: { viewer: Viewer; door: ClusterDoor }) {
+  const access = door.access();
+  if (access === null || access === "streams") return null;
+  return <Notice tone="warn">{viewer.say(`nodes.join.access.${access}`)}</Notice>;
+}
+
+function JoinPanel({ viewer, door }: { viewer: Viewer; door: ClusterDoor }) {
+  const { say } = viewer;
+  return (
+    <div id="join">
+      <Panel>
+        <Stack>
+          <p>{say("nodes.join.explain")}</p>
+          <Isolation viewer={viewer} door={door} />
+          <div class="row">
+            <Button kind="primary" icon="key" post="/nodes/join">
+              {say("nodes.join.make")}
+            </Button>
+          </div>
+        </Stack>
+      </Panel>
+    </div>
+  );
+}
+
+/** The only time that anybody sees the token. */
+function Made(p: {
+  viewer: Viewer;
+  door: ClusterDoor;
+  token: string;
+  expiresAt: number;
+  controller: string;
+}) {
+  const { say, language } = p.viewer;
+  return (
+    <div id="join">
+      <Panel>
+        <Stack>
+          <Notice tone="ok" title={say("nodes.join.made")}>
+            {say("nodes.join.once")} {say("nodes.join.until")} <Time lang={language} at={p.expiresAt} />
+          </Notice>
+          <Isolation viewer={p.viewer} door={p.door} />
+          <p>{say("nodes.join.run")}</p>
+          <Command lang={language} text={`jimv node --join ${p.controller} --token-file -`} />
+          <p>{say("nodes.join.paste")}</p>
+          <Command lang={language} text={p.token} />
+          <div class="row">
+            <Button href="/nodes">{say("nodes.join.back")}</Button>
+          </div>
+        </Stack>
+      </Panel>
+    </div>
+  );
+}

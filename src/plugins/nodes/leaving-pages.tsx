@@ -1,0 +1,248 @@
+/** Removing a node, taking a renamed one over, its address and maintenance: dialogs, posts and the API. */
+import { AppError, type ControllerContext, type PageAnswer, parseForm, Type, type Viewer } from "jimv";
+import { Button, Dialog, Notice, Select, Stack, TextInput } from "jimv/ui";
+import { type Belonging, type Departure, type Fate, fates } from "./departure.ts";
+import { ManagementAddress } from "./routes.ts";
+import type { NodeService } from "./service.ts";
+import { nodeHref } from "./table.tsx";
+import type { Takeover } from "./takeover.ts";
+
+const NodePath = Type.Object({ name: Type.String({ maxLength: 64 }) });
+const FateSchema = Type.Union(fates.map((fate) => Type.Literal(fate)));
+const Fates = Type.Record(Type.String({ maxLength: 80 }), FateSchema);
+const BelongingBody = Type.Object({
+  key: Type.String(),
+  kind: Type.String(),
+  name: Type.String(),
+  parts: Type.Array(Type.Object({ name: Type.String(), sizeGiB: Type.Integer() })),
+});
+
+export function startLeaving(
+  context: ControllerContext,
+  service: NodeService,
+  departure: Departure,
+  takeover: Takeover,
+): void {
+  const { web } = context;
+  const tag = "Nodes";
+  const nameOf = (params: Record<string, string>): string => params.name ?? "";
+
+  web.api({
+    method: "GET",
+    path: "/nodes/{name}/belongings",
+    summary: "What hangs on a node, and must be settled when it is removed",
+    tag,
+    role: "reader",
+    params: NodePath,
+    answer: {
+      status: 200,
+      schema: Type.Object({ belongings: Type.Array(BelongingBody), openTasks: Type.Integer() }),
+    },
+    async handle({ params }) {
+      const { belongings, tasks } = await departure.preview(params.name);
+      return { body: { belongings, openTasks: tasks.length } };
+    },
+  });
+
+  web.api({
+    method: "POST",
+    path: "/nodes/{name}/remove",
+    summary: "Remove an offline node, and settle exactly what hangs on it",
+    description:
+      "`fates` has an entry for each key of its belongings: `forget` takes it off the books, `keep` lets it wait for the node's return. If they are not exactly those, nothing happens and the answer is 409.",
+    tag,
+    role: "administrator",
+    params: NodePath,
+    body: Type.Object({ fates: Fates }),
+    answer: { status: 204 },
+    async handle({ params, body }) {
+      await departure.remove(params.name, new Map(Object.entries(body.fates)));
+      return { status: 204 };
+    },
+  });
+
+  web.api({
+    method: "POST",
+    path: "/nodes/{name}/take-over",
+    summary: "Carry everything of an old name of this machine along to its new one",
+    tag,
+    role: "administrator",
+    params: NodePath,
+    body: Type.Object({ from: Type.String({ maxLength: 64 }) }),
+    answer: { status: 204 },
+    async handle({ params, body }) {
+      await takeover.takeOver(body.from, params.name);
+      return { status: 204 };
+    },
+  });
+
+  web.page({
+    method: "POST",
+    path: "/nodes/{name}/take-over",
+    role: "administrator",
+    async handle({ params, form }): Promise<PageAnswer> {
+      await takeover.takeOver(String(form.from ?? ""), nameOf(params));
+      return { redirect: nodeHref(nameOf(params)) };
+    },
+  });
+
+  web.page({
+    method: "GET",
+    path: "/nodes/{name}/remove",
+    role: "administrator",
+    async handle({ params, viewer }) {
+      const node = await service.need(nameOf(params));
+      if (node.state !== "offline") throw new AppError("conflict", "nodes.remove.alive", { node: node.name });
+      const { belongings, tasks } = await departure.preview(node.name);
+      return {
+        fragment: (
+          <RemoveDialog viewer={viewer} node={node.name} belongings={belongings} openTasks={tasks.length} />
+        ),
+      };
+    },
+  });
+
+  web.page({
+    method: "POST",
+    path: "/nodes/{name}/remove",
+    role: "administrator",
+    async handle({ params, form }): Promise<PageAnswer> {
+      const chosen = Object.entries(form).flatMap(([name, value]): [string, Fate][] => {
+        const fate = fates.find((one) => one === value);
+        return name.startsWith("fate.") && fate ? [[name.slice("fate.".length), fate]] : [];
+      });
+      await departure.remove(nameOf(params), new Map(chosen));
+      return { redirect: "/nodes" };
+    },
+  });
+
+  web.page({
+    method: "POST",
+    path: "/nodes/{name}/maintenance",
+    role: "administrator",
+    async handle({ params, form }): Promise<PageAnswer> {
+      await service.change(nameOf(params), { maintenance: form.maintenance === "true" });
+      return { redirect: nodeHref(nameOf(params)) };
+    },
+  });
+
+  web.page({
+    method: "GET",
+    path: "/nodes/{name}/address",
+    role: "administrator",
+    async handle({ params, viewer }) {
+      const node = await service.need(nameOf(params));
+      return { fragment: <AddressDialog viewer={viewer} node={node} value={node.managementAddress ?? ""} /> };
+    },
+  });
+
+  web.page({
+    method: "POST",
+    path: "/nodes/{name}/address",
+    role: "administrator",
+    async handle({ params, form }): Promise<PageAnswer> {
+      const node = await service.need(nameOf(params));
+      const parsed = parseForm(AddressForm, form);
+      if (!parsed.ok) throw new AppError("invalid", "nodes.address.form");
+      const managementAddress = parsed.value.managementAddress || null;
+      await service.change(node.name, { managementAddress });
+      return { redirect: nodeHref(node.name) };
+    },
+  });
+}
+
+const AddressForm = Type.Object({ managementAddress: Type.Optional(ManagementAddress) });
+
+/** Where others reach the node: one of its interfaces' addresses, or another that a person types. */
+function AddressDialog(p: {
+  viewer: Viewer;
+  node: { name: string; addresses: readonly { name: string; address: string }[] };
+  value: string;
+}) {
+  const { say, language, csrf } = p.viewer;
+  const post = `${nodeHref(p.node.name)}/address`;
+  return (
+    <Dialog
+      lang={language}
+      id="node-address"
+      open
+      title={say("nodes.address.title", { node: p.node.name })}
+      actions={
+        <Button kind="primary" type="submit" formId="node-address-form">
+          {say("nodes.address.save")}
+        </Button>
+      }
+    >
+      <form id="node-address-form" method="post" action={post} hx-post={post} hx-swap="none">
+        {csrf === null ? null : <input type="hidden" name="_csrf" value={csrf} />}
+        <TextInput
+          name="managementAddress"
+          label={say("nodes.def.address")}
+          hint={say("nodes.address.hint")}
+          value={p.value}
+          mono
+        />
+        {p.node.addresses.length > 0 ? (
+          <p class="hint">
+            {say("nodes.address.interfaces", {
+              list: p.node.addresses.map(({ name, address }) => `${name}: ${address}`).join(", "),
+            })}
+          </p>
+        ) : null}
+      </form>
+    </Dialog>
+  );
+}
+
+/** Lists every guest and disk with what becomes of it; nothing is chosen for people but to keep. */
+function RemoveDialog(p: {
+  viewer: Viewer;
+  node: string;
+  belongings: readonly Belonging[];
+  openTasks: number;
+}) {
+  const { say, language, csrf } = p.viewer;
+  const post = `${nodeHref(p.node)}/remove`;
+  return (
+    <Dialog
+      lang={language}
+      id="remove-node"
+      open
+      danger
+      wide
+      title={say("nodes.remove.title", { node: p.node })}
+      actions={
+        <Button kind="danger" type="submit" class="solid" formId="remove-node-form">
+          {say("nodes.remove.confirm", { node: p.node })}
+        </Button>
+      }
+    >
+      <form
+        id="remove-node-form"
+        method="post"
+        action={post}
+        hx-post={post}
+        hx-swap="none"
+        data-closes="remove-node"
+      >
+        {csrf === null ? null : <input type="hidden" name="_csrf" value={csrf} />}
+        <Stack>
+          <p>{say("nodes.remove.explain")}</p>
+          {p.openTasks > 0 ? (
+            <Notice tone="warn">{say("nodes.remove.tasks", { n: p.openTasks })}</Notice>
+          ) : null}
+          {p.belongings.length === 0 ? <p class="hint">{say("nodes.remove.nothing")}</p> : null}
+          {p.belongings.map((each) => (
+            <Select
+              name={`fate.${each.key}`}
+              label={say(`nodes.remove.${each.kind}`, { name: each.name })}
+              hint={each.parts.map(({ name, sizeGiB }) => `${name} (${sizeGiB} GiB)`).join(", ")}
+              value="keep"
+              options={fates.map((fate) => ({ value: fate, label: say(`nodes.remove.fate.${fate}`) }))}
+            />
+          ))}
+        </Stack>
+      </form>
+    </Dialog>
+  );
+}
