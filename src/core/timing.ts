@@ -133,8 +133,11 @@ export const timing = {
   consoleTicketMilliseconds: 30_000,
   /** Waiting for QEMU's VNC server to accept; then the console is refused. */
   consoleConnectMilliseconds: 5_000,
-  /** A freshly created guest's agent must answer within this for its password to be set. */
-  agentPatienceMilliseconds: 240_000,
+  /**
+   * A freshly created guest's agent must answer within this for its password to be set; then the set-up fails and can
+   * be retried. Windows' first boot takes many minutes, and so does a Linux one under software emulation.
+   */
+  agentPatienceMilliseconds: 600_000,
   /** Between two pings of a guest agent that is awaited. */
   agentPingMilliseconds: 1_000,
   /** A guest that was asked to shut down gets this long; then its row says that it did not follow. */
