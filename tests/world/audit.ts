@@ -5,6 +5,7 @@
 import type { Table } from "../../src/core/store/index.ts";
 import { type Disk, disks } from "../../src/plugins/disks/index.ts";
 import { guestInterfaces, guests } from "../../src/plugins/guests/index.ts";
+import { templateCopies } from "../../src/plugins/templates/index.ts";
 import { clusterId, type World } from "./world.ts";
 
 /** States of guests that must be like their domain's. */
@@ -15,7 +16,8 @@ const storage = "/storage/";
 export async function audit(world: World): Promise<string[]> {
   const wrong: string[] = [];
   const all = <T extends Table>(table: T) => world.store.select(table, { where: "all" });
-  const [allGuests, allDisks, allInterfaces, allTasks] = await Promise.all([
+  const [allCopies, allGuests, allDisks, allInterfaces, allTasks] = await Promise.all([
+    all(templateCopies),
     all(guests),
     all(disks),
     all(guestInterfaces),
@@ -88,9 +90,15 @@ export async function audit(world: World): Promise<string[]> {
   );
   for (const disk of allDisks)
     if (disk.guestUuid === null || !halfDeleted.has(disk.guestUuid)) wrong.push(...auditDisk(world, disk));
+  for (const copy of allCopies) {
+    const name = `the copy of ${copy.templateId} for ${copy.place}`;
+    if (copy.taskId !== null) wrong.push(`${name} is being made for ever`);
+    if (!world.machine(copy.nodeName).files.has(copy.path)) wrong.push(`${name} has no file`);
+  }
   for (const [nodeName, machine] of world.machines) {
     const owned = new Set([
       ...allDisks.filter((disk) => disk.nodeName === nodeName).map((disk) => disk.path),
+      ...allCopies.filter((copy) => copy.nodeName === nodeName).map((copy) => copy.path),
       ...allGuests.filter((guest) => guest.nodeName === nodeName).flatMap((guest) => guest.seedPath ?? []),
     ]);
     for (const path of machine.files.keys())

@@ -352,6 +352,7 @@ export class PretendedHypervisor implements Hypervisor {
         this.machine.files.delete(path);
         this.add(path, { ...emptyFile(data.length), format: "raw", actualSizeBytes: data.length, data });
       }),
+    makeFolder: () => this.work("makeFolder", () => {}),
     remove: (path) =>
       this.work("remove", () => {
         const part = this.machine.files.delete(partOf(path));

@@ -1,14 +1,20 @@
 /** The plugins below guests and disks, pretended: their rows are what the scenario says. And a web that nobody visits. */
-import { AppError, definePlugin, type Plugin, type WebDesk } from "jimv";
+import { definePlugin, type Plugin, type WebDesk } from "jimv";
 import { disksPlugin } from "../../src/plugins/disks/index.ts";
 import { guestsPlugin } from "../../src/plugins/guests/index.ts";
-import type { PlaceableNode, UsableTemplate } from "../../src/plugins/guests/needs.ts";
+import type { PlaceableNode } from "../../src/plugins/guests/needs.ts";
 import { nodeService } from "../../src/plugins/nodes/index.ts";
-import { templateService } from "../../src/plugins/templates/index.ts";
+import { poolsPlugin } from "../../src/plugins/pools/index.ts";
+import { type Template, templatesPlugin } from "../../src/plugins/templates/index.ts";
+
+/** A node as scenarios change it: with the storage folder that the pool `local` is made of. */
+export interface PretendedNode extends PlaceableNode {
+  storage: { poolName: string; path: string; capacityBytes: number; availableBytes: number } | null;
+  managementAddress: null;
+}
 
 export interface Inventory {
-  nodes: Map<string, PlaceableNode>;
-  templates: Map<string, UsableTemplate>;
+  nodes: Map<string, PretendedNode>;
 }
 
 /** A web that takes every registration and serves nobody. */
@@ -25,24 +31,13 @@ export function pluginsOf(inventory: Inventory): Plugin[] {
       context.provide(nodeService, service as never);
     },
   });
-  const templates = definePlugin({
-    name: "templates",
-    controller(context) {
-      const usable = async (id: string): Promise<UsableTemplate> => {
-        const template = inventory.templates.get(id);
-        if (!template) throw new AppError("notFound", "templates.notFound", {});
-        return template;
-      };
-      context.provide(templateService, { usable } as never);
-    },
-  });
   const tasks = definePlugin({ name: "tasks" });
-  return [nodes, templates, tasks, disksPlugin, guestsPlugin];
+  return [nodes, tasks, poolsPlugin, templatesPlugin, disksPlugin, guestsPlugin];
 }
 
 const bytesPerMiB = 1024 ** 2;
 
-export function pretendedNode(name: string, change: Partial<PlaceableNode> = {}): PlaceableNode {
+export function pretendedNode(name: string, change: Partial<PretendedNode> = {}): PretendedNode {
   return {
     name,
     state: "live",
@@ -68,7 +63,9 @@ export function pretendedNode(name: string, change: Partial<PlaceableNode> = {})
       },
     },
     hypervisor: { connected: true, reason: null },
+    managementAddress: null,
     storage: {
+      poolName: "jimv",
       path: "/storage",
       capacityBytes: 4096 * 1024 * bytesPerMiB,
       availableBytes: 4096 * 1024 * bytesPerMiB,
@@ -79,21 +76,30 @@ export function pretendedNode(name: string, change: Partial<PlaceableNode> = {})
   };
 }
 
-export function pretendedTemplate(change: Partial<UsableTemplate> = {}): UsableTemplate {
+export function pretendedTemplate(change: Partial<Template> = {}): Template {
+  const id = change.id ?? "debian";
   return {
-    id: "debian",
-    name: "Debian",
+    id,
+    name: id,
+    nameKey: id,
     path: "/images/debian.qcow2",
     nodeName: "node-1",
     osFamily: "linux",
     isWindows: false,
     defaultSizeGiB: 4,
-    icon: null,
+    icon: "debian",
     init: "cloud-init",
     userName: "root",
+    state: "ready",
+    refusedWord: null,
+    refusedArgs: null,
     format: "qcow2",
     virtualSizeBytes: 2 * 1024 * bytesPerMiB,
     actualSizeBytes: 500 * bytesPerMiB,
+    fileSizeBytes: 500 * bytesPerMiB,
+    othersRead: false,
+    checkedAt: 0,
+    createdAt: 0,
     ...change,
   };
 }

@@ -5,7 +5,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Actor, ServiceKey, TObject } from "jimv";
+import { type Actor, insert, type ServiceKey, type TObject } from "jimv";
 import { Controller, type Leadership } from "../../src/core/controller.ts";
 import { createLog, type Log, logLine } from "../../src/core/log/log.ts";
 import { coreMigrations } from "../../src/core/migrations.ts";
@@ -18,6 +18,7 @@ import { timing } from "../../src/core/timing.ts";
 import { NodeKey, Vault } from "../../src/core/vault.ts";
 import { diskService } from "../../src/plugins/disks/index.ts";
 import { type CreateGuest, type Guest, guestService, guests } from "../../src/plugins/guests/index.ts";
+import { templates } from "../../src/plugins/templates/index.ts";
 import { PretendedClock, settled } from "./clock.ts";
 import { type Pace, PretendedHypervisor } from "./hypervisor.ts";
 import { Machine } from "./machine.ts";
@@ -88,7 +89,7 @@ export class World {
   readonly clock = new PretendedClock();
   readonly road = new PretendedRoad(this.clock);
   readonly machines = new Map<string, Machine>();
-  readonly inventory: Inventory = { nodes: new Map(), templates: new Map() };
+  readonly inventory: Inventory = { nodes: new Map() };
   /** What the processes did, point by point, while `tracing`. */
   readonly trace: string[] = [];
   tracing = false;
@@ -115,14 +116,12 @@ export class World {
     }, "debug");
     for (const name of options.nodes ?? ["node-1"]) {
       const machine = new Machine(this.clock);
-      machine.addImage("/images/debian.qcow2", 500, 2);
+      // Templates are on the first node; others get a copy where guests need one.
+      if (this.machines.size === 0) machine.addImage("/images/debian.qcow2", 500, 2);
       this.machines.set(name, machine);
       this.inventory.nodes.set(name, pretendedNode(name));
       this.keys.set(name, NodeKey.random());
     }
-    for (const init of ["cloud-init", "agent", "none"] as const)
-      this.inventory.templates.set(init, pretendedTemplate({ id: init, init }));
-    this.inventory.templates.set("everywhere", pretendedTemplate({ id: "everywhere", nodeName: null }));
   }
 
   /** A world with a controller and its nodes running and welcomed. */
@@ -135,6 +134,8 @@ export class World {
       ...coreMigrations,
       ...plugins.map((plugin) => ({ name: plugin.name, migrations: plugin.migrations ?? [] })),
     ]);
+    const kinds = ["cloud-init", "agent", "none"] as const;
+    await store.batch(kinds.map((init) => insert(templates, pretendedTemplate({ id: init, init }))));
     await world.startController();
     for (const name of world.machines.keys()) await world.startNode(name);
     await world.clock.advance(500);

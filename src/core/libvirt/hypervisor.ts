@@ -188,6 +188,8 @@ export interface Images {
   create(target: string, options: { format: "qcow2" | "raw"; sizeBytes: number }): Promise<void>;
   /** Writes a small file (a seed image) atomically, mode 0600. */
   write(path: string, data: Uint8Array): Promise<void>;
+  /** Makes a folder, and those above it: QEMU's user passes through, others can't look in. */
+  makeFolder(path: string): Promise<void>;
   /** Removes a file; one that is not there is fine. Says whether there was one. */
   remove(path: string): Promise<boolean>;
   exists(path: string): Promise<boolean>;

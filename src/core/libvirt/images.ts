@@ -7,13 +7,14 @@
  */
 
 import { constants } from "node:fs";
-import { chmod, lstat, open, readdir, rename, rm } from "node:fs/promises";
+import { chmod, lstat, mkdir, open, readdir, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { timing } from "../timing.ts";
 import { HypervisorError, type HypervisorErrorCode, type ImageInfo, type Images } from "./hypervisor.ts";
 import { readQcow2Header } from "./qcow2.ts";
 
 const privateMode = 0o600;
+const folderMode = 0o711;
 const partSuffix = ".part";
 const progressEveryMilliseconds = 250;
 const errorTailCharacters = 2000;
@@ -293,6 +294,15 @@ export function openImages(): Images {
         await publish(part, path);
       } catch (error) {
         await rm(part, { force: true }).catch(() => undefined);
+        throw fileError(error, path);
+      }
+    },
+
+    async makeFolder(path) {
+      checkPath(path);
+      try {
+        await mkdir(path, { recursive: true, mode: folderMode });
+      } catch (error) {
         throw fileError(error, path);
       }
     },

@@ -5,6 +5,7 @@ import { StreamReader } from "../../core/http/testing/lab.ts";
 import { disksPlugin } from "../disks/index.ts";
 import { guestsPlugin } from "../guests/index.ts";
 import { nodesPlugin } from "../nodes/index.ts";
+import { poolsPlugin } from "../pools/index.ts";
 import { tasksPlugin } from "../tasks/index.ts";
 import { templatesPlugin } from "../templates/index.ts";
 import { dashboardNeeds, dashboardPlugin } from "./index.ts";
@@ -18,7 +19,7 @@ const otherPlugin = definePlugin({
     ]);
   },
 });
-const plugins = [tasksPlugin, nodesPlugin, templatesPlugin, disksPlugin, guestsPlugin, dashboardPlugin];
+const plugins = [tasksPlugin, nodesPlugin, poolsPlugin, templatesPlugin, disksPlugin, guestsPlugin, dashboardPlugin];
 
 describe("the dashboard", () => {
   let stage: Stage;

@@ -11,6 +11,9 @@ export const CreateDisk = Type.Object({
   name: Name,
   nodeName: Type.String({ minLength: 1, maxLength: 64 }),
   sizeGiB: Type.Integer({ minimum: 1, maximum: 64 * 1024 }),
+  poolId: Type.Optional(
+    Type.String({ minLength: 1, maxLength: 36, description: "The node's storage folder when left out" }),
+  ),
 });
 export type CreateDisk = Static<typeof CreateDisk>;
 
@@ -32,6 +35,7 @@ export const DiskListQuery = listQuery({
     ),
     state: Type.Unsafe<DiskState>(Type.Union(diskStates.map((state) => Type.Literal(state)))),
     nodeName: Type.String({ maxLength: 64 }),
+    poolId: Type.String({ maxLength: 36 }),
     guestUuid: Type.String({ maxLength: 36 }),
   },
 });
@@ -40,6 +44,7 @@ export type DiskListQuery = Static<typeof DiskListQuery>;
 export interface DiskView {
   uuid: string;
   name: string;
+  poolId: string;
   nodeName: string;
   role: DiskRole;
   sizeGiB: number;

@@ -1,6 +1,7 @@
 /** Disks: system disks of guests and data disks, as files in a node's storage pool. */
-import { definePlugin, eq, type ServiceKey, update } from "jimv";
+import { and, definePlugin, eq, type ServiceKey, update } from "jimv";
 import { nameCarriers, nodeService } from "../nodes/index.ts";
+import { poolService, poolUsers } from "../pools/index.ts";
 import { type DiskAttachment, diskAttachment, diskService } from "./contract.ts";
 import { disksMigrations } from "./migrations.ts";
 import { startNode } from "./operations.ts";
@@ -16,7 +17,7 @@ export { type Disk, type DiskFormat, type DiskRole, type DiskState, diskStates, 
 
 export const disksPlugin = definePlugin({
   name: "disks",
-  requires: ["nodes", "tasks"],
+  requires: ["nodes", "pools", "tasks"],
   words: disksWords,
   tables: [disks],
   migrations: disksMigrations,
@@ -30,11 +31,18 @@ export const disksPlugin = definePlugin({
         return null;
       }
     }
-    const service = new Disks(context, context.use(nodeService), attachment);
+    const service = new Disks(context, context.use(nodeService), context.use(poolService), attachment);
     context.provide(diskService, service);
     context.slots.add(nameCarriers, (from, to) => [
       update(disks, { nodeName: to }, eq(disks.nodeName, from)),
     ]);
+    context.slots.add(poolUsers, async (poolId, nodeName) => {
+      const inPool = and(
+        eq(disks.poolId, poolId),
+        nodeName === null ? undefined : eq(disks.nodeName, nodeName),
+      );
+      return (await context.store.select(disks, { where: inPool })).map((disk) => disk.name);
+    });
     registerSettlements(context);
     startRoutes(context, service);
     diskPages(context, service, context.use(nodeService), attachment);

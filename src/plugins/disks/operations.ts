@@ -1,5 +1,6 @@
 /** What a node does to make and remove data disks. */
 import type { NodeContext } from "jimv";
+import { demandMark } from "../pools/index.ts";
 import { createDisk, deleteDisk } from "./tasks.ts";
 
 const bytesPerGiB = 1024 ** 3;
@@ -10,7 +11,8 @@ export function startNode(context: NodeContext): void {
   context.undo(undoName, async ({ path }) => {
     if (path) await images.remove(path);
   });
-  context.operation(createDisk, async (operation, { path, format, sizeGiB }) => {
+  context.operation(createDisk, async (operation, { path, format, sizeGiB, folder, mark }) => {
+    await demandMark(folder, mark);
     if (operation.isRepeated) await images.remove(path);
     await operation.step("disks.step.create", { name: undoName, args: { path } }, () =>
       images.create(path, { format, sizeBytes: sizeGiB * bytesPerGiB }),

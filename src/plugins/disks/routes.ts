@@ -10,6 +10,7 @@ const nullable = <S extends ReturnType<typeof Type.String>>(schema: S) => Type.U
 const DiskSchema = Type.Object({
   uuid: Type.String(),
   name: Type.String(),
+  poolId: Type.String(),
   nodeName: Type.String(),
   role: Type.Union([Type.Literal("system"), Type.Literal("data")]),
   sizeGiB: Type.Integer(),

@@ -21,6 +21,9 @@ export const disks = table(
   {
     uuid: text(36).primaryKey(),
     name: text(80).notNull(),
+    /** The storage pool it lives in. */
+    poolId: text(36).notNull(),
+    /** Who reaches it: in a shared pool, the node of its guest, or the one that made it. */
     nodeName: text(64).notNull(),
     guestUuid: text(36),
     role: text<DiskRole>(16).notNull(),
@@ -43,6 +46,7 @@ export const disks = table(
     // The node's name (64) and the path (191) together fit InnoDB's limit of an index.
     unique("disks_path", t.nodeName, t.path),
     index("disks_template", t.linkedTemplateId),
+    index("disks_pool", t.poolId, t.nodeName),
     index("disks_created", t.createdAt),
   ],
 );

@@ -10,6 +10,7 @@ import {
   desc,
   type EventRow,
   eq,
+  fieldError,
   inArray,
   insert,
   or,
@@ -23,6 +24,7 @@ import {
   windowOf,
 } from "jimv";
 import type { NodeService } from "../nodes/index.ts";
+import { localPoolId, markOf, type PoolService, type PoolView, type PresenceView } from "../pools/index.ts";
 import type {
   ChangeDisk,
   CreateDisk,
@@ -73,18 +75,20 @@ export class Disks implements DiskService {
   constructor(
     private readonly ground: Ground,
     private readonly nodes: Pick<NodeService, "get">,
+    private readonly pools: Pick<PoolService, "get">,
     /** Null where no plugin knows guests. */
     private readonly attachment: () => DiskAttachment | null,
   ) {}
 
   async list(query: DiskListQuery) {
     const { store } = this.ground;
-    const { q, state, nodeName, guestUuid, role = "data" } = query;
+    const { q, state, nodeName, poolId, guestUuid, role = "data" } = query;
     const text = q?.trim();
     const where = and(
       role === "all" ? undefined : eq(disks.role, role),
       state === undefined ? undefined : eq(disks.state, state),
       nodeName === undefined ? undefined : eq(disks.nodeName, nodeName),
+      poolId === undefined ? undefined : eq(disks.poolId, poolId),
       guestUuid === undefined ? undefined : eq(disks.guestUuid, guestUuid),
       text ? or(contains(disks.name, text), eq(disks.uuid, text)) : undefined,
     );
@@ -111,8 +115,7 @@ export class Disks implements DiskService {
     const node = await this.nodes.get(request.nodeName);
     if (!node) throw new AppError("notFound", "disks.nodeUnknown", { node: request.nodeName });
     if (node.state !== "live") throw new AppError("conflict", "disks.nodeAway", { node: node.name });
-    const { storage } = node;
-    if (!storage) throw new AppError("conflict", "disks.nodeUnconfigured", { node: node.name });
+    const { pool, storage } = await this.storageOn(request.poolId ?? localPoolId, node.name);
     const { sizeGiB } = request;
     const need = sizeGiB * bytesPerGiB;
     if (need > storage.capacityBytes || storage.availableBytes < need * leastFreeShare)
@@ -126,6 +129,7 @@ export class Disks implements DiskService {
     const disk: Disk = {
       uuid,
       name: request.name.trim(),
+      poolId: pool.id,
       nodeName: node.name,
       guestUuid: null,
       role: "data",
@@ -144,11 +148,32 @@ export class Disks implements DiskService {
       node: node.name,
       target: { type: "disk", key: uuid, name: disk.name },
       exclusive: uuid,
-      payload: { uuid, path: disk.path, format: disk.format, sizeGiB },
+      payload: {
+        uuid,
+        path: disk.path,
+        format: disk.format,
+        sizeGiB,
+        mark: markOf(pool),
+        folder: storage.path,
+      },
       actor,
     });
     await this.begin(disk, task, insert(disks, disk));
     return { task: { id: task.id }, disk: await this.get(uuid) };
+  }
+
+  /** The pool as the node has it. @throws AppError conflict at the field */
+  private async storageOn(poolId: string, node: string): Promise<{ pool: PoolView; storage: PresenceView }> {
+    const pool = await this.pools.get(poolId);
+    if (!pool) throw fieldError("poolId", "pools.notFound", {});
+    const storage = pool.presences.find((each) => each.nodeName === node);
+    if (!storage && poolId === localPoolId)
+      throw new AppError("conflict", "disks.nodeUnconfigured", { node });
+    if (!storage) throw fieldError("poolId", "pools.notOnNode", { pool: pool.name, node }, "conflict");
+    if (pool.kind === "ceph") throw fieldError("poolId", "pools.cephLater", { pool: pool.name }, "conflict");
+    const { problem } = storage;
+    if (!storage.healthy && problem) throw fieldError("poolId", problem.word, problem.args, "conflict");
+    return { pool, storage };
   }
 
   async change(uuid: string, change: ChangeDisk, actor: Actor) {
@@ -235,6 +260,7 @@ export class Disks implements DiskService {
       return {
         uuid: disk.uuid,
         name: disk.name,
+        poolId: disk.poolId,
         nodeName: disk.nodeName,
         role: disk.role,
         sizeGiB: disk.sizeGiB,

@@ -13,7 +13,15 @@ const common = {
 
 export const createDisk = defineTask({
   kind: "disks.create",
-  payload: Type.Object({ uuid: Type.String(), path: Path, format: Format, sizeGiB: Type.Integer() }),
+  payload: Type.Object({
+    uuid: Type.String(),
+    path: Path,
+    format: Format,
+    sizeGiB: Type.Integer(),
+    /** The pool's folder, and the mark that it must carry, if any. */
+    folder: Path,
+    mark: Type.Union([Type.String(), Type.Null()]),
+  }),
   result: Type.Object({}),
   ...common,
 });

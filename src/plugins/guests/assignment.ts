@@ -1,15 +1,20 @@
 /** Chooses the nodes of a batch of guests among those there are, and books their room. */
 import { AppError, fieldError, type Reason, type Statement } from "jimv";
+import { type PoolView, roomKey } from "../pools/index.ts";
+import type { Whereabouts } from "../templates/index.ts";
 import { type Bookings, nodePlace, poolPlace } from "./bookings.ts";
 import { type Capacity, type ReadyNode, readiness, refused } from "./capacity.ts";
-import type { GuestNeeds, PlaceableNode, UsableTemplate } from "./needs.ts";
+import type { GuestNeeds, PlaceableNode } from "./needs.ts";
 import { type Candidate, type Need, place, refusal } from "./placement.ts";
 
 /** What is asked of the nodes. */
 export interface Wanted {
   /** Chosen by hand; automatic when left out. */
   nodeName?: string | undefined;
-  template: UsableTemplate;
+  pool: PoolView;
+  /** Where the template is, and whether its image has to be in the guest's own pool. */
+  where: Whereabouts;
+  inPool: boolean;
   need: Need;
   count: number;
 }
@@ -23,7 +28,7 @@ export interface Assigned {
 
 export class Assignment {
   constructor(
-    private readonly needs: Pick<GuestNeeds, "nodes">,
+    private readonly needs: Pick<GuestNeeds, "nodes" | "templates">,
     private readonly bookings: Bookings,
     private readonly capacity: Capacity,
   ) {}
@@ -32,12 +37,22 @@ export class Assignment {
   async assign(wanted: Wanted): Promise<Assigned> {
     const asked = await this.asked(wanted.nodeName);
     // Versions first: whatever is booked after this is noticed when the batch is committed.
-    const versions = await this.bookings.read(
-      asked.flatMap(({ name }) => [nodePlace(name), poolPlace(name)]),
-    );
-    const looked = asked.map((node) => look(node, wanted));
+    const { pool } = wanted;
+    const keyOf = (node: string): string => roomKey(pool, node);
+    const versions = await this.bookings.read([
+      ...new Set(asked.flatMap(({ name }) => [nodePlace(name), poolPlace(keyOf(name))])),
+    ]);
+    const looked = asked.map((node) => this.look(node, wanted));
     const ready = looked.flatMap((each) => ("ready" in each ? [each.ready] : []));
-    const [seats, rooms] = await Promise.all([this.capacity.seats(ready), this.capacity.rooms(ready)]);
+    const names = ready.map((node) => node.name);
+    const [seats, rooms] = await Promise.all([
+      this.capacity.seats(ready, { poolOf: keyOf }),
+      this.capacity.rooms(pool, names),
+    ]);
+    for (const each of looked) {
+      const room = "ready" in each ? rooms.get(keyOf(each.ready.name)) : undefined;
+      if (room && "ready" in each) room.onceBytes = Math.max(room.onceBytes, each.copyBytes);
+    }
     const candidates = looked.flatMap((each): Candidate[] => {
       if ("refusal" in each) return [each];
       const seat = seats.get(each.ready.name);
@@ -63,6 +78,25 @@ export class Assignment {
     return { nodes, claim: this.bookings.claim(versions, places) };
   }
 
+  /** Whether a node may be asked at all. What is chosen by hand need not take automatic guests. */
+  private look(
+    node: PlaceableNode,
+    { nodeName, pool, where, inPool }: Wanted,
+  ): { ready: ReadyNode; copyBytes: number } | { refusal: Reason } {
+    const no = (word: string, args: Record<string, string | number>) => ({
+      refusal: { of: node.name, word, args },
+    });
+    if (nodeName === undefined && !node.acceptsGuests) return no("guests.nodeClosed", { node: node.name });
+    const found = readiness(node);
+    if ("refusal" in found) return found;
+    const presence = pool.presences.find((each) => each.nodeName === node.name);
+    if (!presence) return no("pools.notOnNode", { pool: pool.name, node: node.name });
+    if (!presence.healthy && presence.problem) return no(presence.problem.word, presence.problem.args);
+    const reach = this.needs.templates.supply.reach(where, node.name, pool, inPool);
+    if ("refusal" in reach) return reach;
+    return { ...found, copyBytes: "copyBytes" in reach ? reach.copyBytes : 0 };
+  }
+
   private async asked(nodeName: string | undefined): Promise<PlaceableNode[]> {
     if (nodeName === undefined) {
       const all = await this.needs.nodes.list();
@@ -73,20 +107,6 @@ export class Assignment {
     if (!node) throw fieldError("nodeName", "guests.nodeUnknown", { node: nodeName });
     return [node];
   }
-}
-
-/** Whether a node may be asked at all. What is chosen by hand need not take automatic guests. */
-function look(
-  node: PlaceableNode,
-  { nodeName, template }: Wanted,
-): { ready: ReadyNode } | { refusal: Reason } {
-  if (template.nodeName !== null && template.nodeName !== node.name) {
-    const args = { template: template.name, node: template.nodeName, asked: node.name };
-    return { refusal: { of: node.name, word: "guests.templateElsewhere", args } };
-  }
-  if (nodeName === undefined && !node.acceptsGuests)
-    return { refusal: { of: node.name, word: "guests.nodeClosed", args: { node: node.name } } };
-  return readiness(node);
 }
 
 function nowhere({ placed, reasons }: { placed: number; reasons: Reason[] }, count: number): AppError {

@@ -12,6 +12,7 @@ import {
   update,
 } from "jimv";
 import { type Disk, type DiskAttachment, disks } from "../disks/index.ts";
+import type { PoolService } from "../pools/index.ts";
 import { diskEvent } from "./creation.ts";
 import { diskTarget } from "./naming.ts";
 import type { Ground } from "./needs.ts";
@@ -29,6 +30,7 @@ export class Attachment implements DiskAttachment {
   constructor(
     private readonly ground: Ground,
     private readonly guests: Guests,
+    private readonly pools: Pick<PoolService, "standing">,
   ) {}
 
   async names(guestUuids: readonly string[]): Promise<Map<string, string>> {
@@ -47,7 +49,7 @@ export class Attachment implements DiskAttachment {
   attach(disk: Disk, guestUuid: string, actor: Actor): Promise<{ task: { id: string } }> {
     return this.guests.deciding(guestUuid, async (guest) => {
       demandOff(guest);
-      if (guest.nodeName !== disk.nodeName)
+      if (guest.nodeName !== disk.nodeName && !(await this.isShared(disk, guest.nodeName)))
         throw new AppError("conflict", "guests.diskElsewhere", { disk: disk.name, node: disk.nodeName });
       const hers = await this.ground.store.select(disks, { where: eq(disks.guestUuid, guestUuid) });
       const used = new Set(hers.map((each) => each.target));
@@ -55,7 +57,7 @@ export class Attachment implements DiskAttachment {
         (name) => !used.has(name),
       );
       if (!target) throw new AppError("conflict", "guests.manyDisks", { name: guest.name, most: mostDisks });
-      const change = { state: "attaching", guestUuid, target } as const;
+      const change = { state: "attaching", guestUuid, target, nodeName: guest.nodeName } as const;
       return this.begin(
         guest,
         disk,
@@ -87,6 +89,12 @@ export class Attachment implements DiskAttachment {
         ),
       );
     });
+  }
+
+  /** Whether a node sees the very disk, because its pool is one storage for both. */
+  private async isShared(disk: Disk, nodeName: string): Promise<boolean> {
+    const { present, shared } = await this.pools.standing(disk.poolId, disk.nodeName, nodeName);
+    return present && shared;
   }
 
   private async begin(

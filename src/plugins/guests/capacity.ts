@@ -8,6 +8,7 @@
  */
 import { AppError, and, eq, fieldError, inArray, isNotNull, ne, type Reason, type Static, Type } from "jimv";
 import { disks } from "../disks/index.ts";
+import { type PoolView, roomKey } from "../pools/index.ts";
 import type { Ground, PlaceableNode } from "./needs.ts";
 import { fieldOf, type Need, type PoolRoom, refusal, type Seat } from "./placement.ts";
 import { guests } from "./schema.ts";
@@ -32,6 +33,12 @@ export const GuestSettings = Type.Object({
     default: 2,
     description: "How many times the free space of a pool new disks may grow to",
   }),
+  defaultPool: Type.String({
+    minLength: 1,
+    maxLength: 64,
+    default: "local",
+    description: "The name of the storage pool for guests that don't name one",
+  }),
 });
 export type GuestSettings = Static<typeof GuestSettings>;
 
@@ -40,7 +47,6 @@ export const bytesPerGiB = 1024 ** 3;
 /** A node that can take guests now. */
 export interface ReadyNode extends PlaceableNode {
   facts: NonNullable<PlaceableNode["facts"]>;
-  storage: NonNullable<PlaceableNode["storage"]>;
   network: NonNullable<PlaceableNode["network"]>;
   vnc: NonNullable<PlaceableNode["vnc"]>;
 }
@@ -54,10 +60,10 @@ export function readiness(node: PlaceableNode): { ready: ReadyNode } | { refusal
   if (node.hypervisor && !node.hypervisor.connected)
     return no("guests.nodeHypervisor", { reason: node.hypervisor.reason ?? "" });
   if (node.maintenance) return no("guests.nodeMaintenance");
-  const { facts, storage, network, vnc } = node;
-  if (!node.configured || !storage || !network || !vnc) return no("guests.nodeUnconfigured");
+  const { facts, network, vnc } = node;
+  if (!node.configured || !network || !vnc) return no("guests.nodeUnconfigured");
   if (!facts) return no("guests.nodeHypervisor", { reason: "" });
-  return { ready: { ...node, facts, storage, network, vnc } };
+  return { ready: { ...node, facts, network, vnc } };
 }
 
 /** @throws AppError conflict that says what is missing */
@@ -83,7 +89,11 @@ export class Capacity {
   }
 
   /** What nodes have and have given away. The guest `except` is left out. */
-  async seats(nodes: readonly ReadyNode[], except?: string): Promise<Map<string, Seat>> {
+  async seats(
+    nodes: readonly ReadyNode[],
+    options: { except?: string | undefined; poolOf?: (node: string) => string } = {},
+  ): Promise<Map<string, Seat>> {
+    const { except, poolOf = () => "" } = options;
     const { store } = this.ground;
     const [only] = nodes.length === 1 ? nodes : [];
     const onNode = only && eq(guests.nodeName, only.name);
@@ -108,7 +118,7 @@ export class Capacity {
           usedVcpus: vcpus.get(name) ?? 0,
           mostVcpus: Math.floor(facts.cpus * settings.vcpuOvercommit),
           vcpusEach: Math.min(facts.cpus, facts.acceleration.maxVcpus),
-          pool: name,
+          pool: poolOf(name),
           freePorts: vnc.last - vnc.first + 1 - (ports.get(name) ?? 0),
           ports: { first: vnc.first, last: vnc.last },
         },
@@ -116,25 +126,29 @@ export class Capacity {
     );
   }
 
-  /** What the pools of nodes have left, by the seats' key of them. */
-  async rooms(nodes: readonly ReadyNode[]): Promise<Map<string, PoolRoom>> {
+  /** What a pool has left on nodes, by the key of the room. */
+  async rooms(pool: PoolView, nodes: readonly string[]): Promise<Map<string, PoolRoom>> {
     const { store } = this.ground;
-    const unfinished = eq(disks.state, "creating");
+    const unfinished = and(eq(disks.state, "creating"), eq(disks.poolId, pool.id));
     const [settings, writing, growing] = await Promise.all([
       this.settings(),
       store.sumBy(disks, disks.writeBytes, disks.nodeName, unfinished),
       store.sumBy(disks, disks.sizeGiB, disks.nodeName, unfinished),
     ]);
+    // A shared pool's room is taken by what is made on any node.
+    const taken = (by: ReadonlyMap<string, number>, node: string): number =>
+      pool.isShared ? [...by.values()].reduce((sum, each) => sum + each, 0) : (by.get(node) ?? 0);
     return new Map(
-      nodes.map(({ name, storage }) => [
-        name,
-        {
-          freeBytes: storage.availableBytes - (writing.get(name) ?? 0),
-          growBytes:
-            storage.availableBytes * settings.diskOvercommit - (growing.get(name) ?? 0) * bytesPerGiB,
+      nodes.map((node) => {
+        const presence = pool.presences.find((each) => each.nodeName === node);
+        const free = (pool.isShared ? pool.availableBytes : presence?.availableBytes) ?? 0;
+        const room: PoolRoom = {
+          freeBytes: free - taken(writing, node),
+          growBytes: free * settings.diskOvercommit - taken(growing, node) * bytesPerGiB,
           onceBytes: 0,
-        },
-      ]),
+        };
+        return [roomKey(pool, node), room];
+      }),
     );
   }
 
@@ -144,7 +158,7 @@ export class Capacity {
     need: Pick<Need, "memoryMiB" | "vcpus">,
     options: { except?: string; alone?: boolean } = {},
   ): Promise<void> {
-    const seat = (await this.seats([node], options.except)).get(node.name);
+    const seat = (await this.seats([node], { except: options.except })).get(node.name);
     if (!seat) return;
     const asked = options.alone ? { ...seat, usedMiB: 0, usedVcpus: 0 } : seat;
     const reason = refusal(asked, undefined, { ...need, writeBytes: 0, growBytes: 0 });

@@ -22,12 +22,14 @@ import {
   StoreUniqueError,
 } from "jimv";
 import { type Disk, disks } from "../disks/index.ts";
+import { markOf, type PoolView, roomKey } from "../pools/index.ts";
+import type { Supplied, Template } from "../templates/index.ts";
 import { Assignment } from "./assignment.ts";
 import { type Bookings, isOvertaken } from "./bookings.ts";
 import { bytesPerGiB, type Capacity, type ReadyNode } from "./capacity.ts";
 import { guestBeforeCreate } from "./contract.ts";
 import { checkName, diskTarget, freePorts, hostnameOf, nameKeyOf, namesOf, randomMac } from "./naming.ts";
-import type { Ground, GuestNeeds, UsableTemplate } from "./needs.ts";
+import type { Ground, GuestNeeds } from "./needs.ts";
 import type { Need } from "./placement.ts";
 import { type CreateGuest, passwordLength } from "./requests.ts";
 import { foreignDomains, type Guest, type GuestInterface, guestInterfaces, guests } from "./schema.ts";
@@ -49,8 +51,17 @@ interface Booked {
 interface Plan {
   request: CreateGuest;
   names: string[];
-  template: UsableTemplate & { format: string };
+  template: Template & { format: string };
+  pool: PoolView;
   diskSizeGiB: number;
+}
+
+/** Where a guest's disks come, and from what. */
+interface Home {
+  node: ReadyNode;
+  /** The pool's folder on the node. */
+  folder: string;
+  supplied: Supplied;
 }
 
 export const guestEvent = (uuid: string, data: unknown = null): EventRow => ({
@@ -71,7 +82,7 @@ export class Creation {
     private readonly ground: Ground,
     private readonly needs: GuestNeeds,
     private readonly bookings: Bookings,
-    capacity: Capacity,
+    private readonly capacity: Capacity,
   ) {
     this.assignment = new Assignment(needs, bookings, capacity);
   }
@@ -85,7 +96,8 @@ export class Creation {
     const names = namesOf(request.name, request.quantity);
     for (const name of names) checkName(name);
     const template = await this.usableTemplate(request.templateId);
-    const plan: Plan = { request, names, template, diskSizeGiB: this.sizeOf(request, template) };
+    const pool = await this.poolFor(request);
+    const plan: Plan = { request, names, template, pool, diskSizeGiB: this.sizeOf(request, template) };
     const booked = await this.bookings.inTurn(() => this.book(plan, actor));
     this.ground.tasks.kick();
     return {
@@ -109,7 +121,18 @@ export class Creation {
     return { ...template, format: template.format };
   }
 
-  private sizeOf(request: CreateGuest, template: UsableTemplate): number {
+  private async poolFor({ poolId }: CreateGuest): Promise<PoolView> {
+    const [all, { defaultPool }] = await Promise.all([this.needs.pools.list(), this.capacity.settings()]);
+    const pool =
+      poolId === undefined
+        ? all.find((each) => each.name.toLowerCase() === defaultPool.toLowerCase())
+        : all.find((each) => each.id === poolId);
+    if (!pool) throw fieldError("poolId", "guests.poolUnknown", { pool: poolId ?? defaultPool });
+    if (pool.kind === "ceph") throw fieldError("poolId", "pools.cephLater", { pool: pool.name }, "conflict");
+    return pool;
+  }
+
+  private sizeOf(request: CreateGuest, template: Template): number {
     const least = Math.max(1, Math.ceil((template.virtualSizeBytes ?? 0) / bytesPerGiB));
     const size = request.diskSizeGiB ?? Math.max(least, template.defaultSizeGiB);
     if (size < least)
@@ -147,12 +170,16 @@ export class Creation {
 
   /** Places and books the batch, and anew when somebody else took a place, a port or an address meanwhile. */
   private async book(plan: Plan, actor: Actor): Promise<Booked[]> {
-    const { request, names, template } = plan;
+    const { request, names, template, pool } = plan;
     const need = this.needOf(plan);
+    const { supply } = this.needs.templates;
     for (let left = bookingTries; ; left--) {
+      const where = await supply.whereabouts(template);
       const { nodes, claim } = await this.assignment.assign({
         nodeName: request.nodeName,
-        template,
+        pool,
+        where,
+        inPool: request.linked,
         need,
         count: names.length,
       });
@@ -161,11 +188,24 @@ export class Creation {
       await this.checkNames(names, placed);
       await this.ground.hooks.run(guestBeforeCreate, { request, guests: placed });
       const ports = await this.ports(nodes);
+      const copies = new Map<string, Supplied>();
       const booked: Booked[] = [];
-      for (const { name, node } of on)
-        booked.push(await this.bookOne(plan, name, node, ports.get(node.name)?.shift() ?? 0, actor));
+      for (const { name, node } of on) {
+        // One copy for each place, however many guests of the batch come there; nodes of a shared pool wait for it.
+        const place = roomKey(pool, node.name);
+        const supplied =
+          copies.get(place) ?? (await supply.supply(where, node.name, pool, request.linked, actor));
+        if (supplied.after !== undefined) copies.set(place, supplied);
+        const folder = pool.presences.find((each) => each.nodeName === node.name)?.path ?? "";
+        const home: Home = { node, folder, supplied };
+        booked.push(await this.bookOne(plan, name, home, ports.get(node.name)?.shift() ?? 0, actor));
+      }
+      const made = [...copies.values()];
       try {
-        await this.ground.commit([...claim, ...booked.flatMap(rowsOf)], booked.flatMap(eventsOf));
+        await this.ground.commit(
+          [...claim, ...made.flatMap((each) => each.statements), ...booked.flatMap(rowsOf)],
+          [...made.flatMap((each) => each.events), ...booked.flatMap(eventsOf)],
+        );
         return booked;
       } catch (error) {
         if (!(error instanceof StoreUniqueError || isOvertaken(error))) throw error;
@@ -189,17 +229,17 @@ export class Creation {
   private async bookOne(
     plan: Plan,
     name: string,
-    node: ReadyNode,
+    { node, folder, supplied }: Home,
     vncPort: number,
     actor: Actor,
   ): Promise<Booked> {
-    const { request, template, diskSizeGiB } = plan;
+    const { request, template, pool, diskSizeGiB } = plan;
     const { vault, clock, tasks } = this.ground;
     const uuid = crypto.randomUUID();
     const now = clock.now();
     const password = template.init === "none" ? null : (request.password ?? randomPassword(passwordLength));
     const vncPassword = randomPassword(vncPasswordLength);
-    const seedPath = template.init === "cloud-init" ? `${node.storage.path}/${uuid}.seed.iso` : null;
+    const seedPath = template.init === "cloud-init" ? `${folder}/${uuid}.seed.iso` : null;
     const userName = template.userName || (template.isWindows ? "Administrator" : "root");
     const network = "network" in node.network ? node.network.network : null;
     const bridge = "bridge" in node.network ? node.network.bridge : null;
@@ -244,11 +284,12 @@ export class Creation {
       return {
         uuid: diskUuid,
         name: role === "system" ? name : `${name}-data-${position}`,
+        poolId: pool.id,
         nodeName: node.name,
         guestUuid: uuid,
         role,
         sizeGiB,
-        path: `${node.storage.path}/${diskUuid}.qcow2`,
+        path: `${folder}/${diskUuid}.qcow2`,
         format: "qcow2",
         target: diskTarget(position),
         state: "creating",
@@ -268,7 +309,9 @@ export class Creation {
       vcpus: guest.vcpus,
       memoryMiB: guest.memoryMiB,
       clock: template.isWindows ? "localtime" : "utc",
-      template: { path: template.path, format: template.format },
+      template: { path: supplied.path, format: template.format },
+      folder,
+      mark: markOf(pool),
       linked: request.linked,
       systemDisk: newDisk(systemDisk),
       dataDisks: dataDisks.map(newDisk),
@@ -287,6 +330,7 @@ export class Creation {
       exclusive: uuid,
       payload,
       actor,
+      after: supplied.after,
     });
     return {
       guest,
@@ -298,7 +342,7 @@ export class Creation {
 }
 
 /** What making the system disk writes at once. */
-function writeBytesOf(request: CreateGuest, template: UsableTemplate): number {
+function writeBytesOf(request: CreateGuest, template: Template): number {
   return request.linked ? 0 : (template.actualSizeBytes ?? 0);
 }
 

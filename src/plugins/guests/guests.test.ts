@@ -1,7 +1,7 @@
 /** The rules of guests, on a real controller and node in a pretended world. */
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { AppError, eq, inArray, update } from "jimv";
-import { pretendedNode, pretendedTemplate } from "../../../tests/world/plugins.ts";
+import { pretendedNode } from "../../../tests/world/plugins.ts";
 import { someone, World } from "../../../tests/world/world.ts";
 import { disks } from "../disks/index.ts";
 import { GuestSettings } from "./capacity.ts";
@@ -87,7 +87,6 @@ describe("guests", () => {
       world.inventory.nodes.set("node-2", small);
       world.inventory.nodes.set("node-3", pretendedNode("node-3", { acceptsGuests: false }));
       world.inventory.nodes.set("node-4", pretendedNode("node-4", { state: "silent" }));
-      world.inventory.templates.set("none", pretendedTemplate({ id: "none", init: "none", nodeName: null }));
       const error = await world
         .create({ templateId: "none", memoryMiB: 60_000, quantity: 2 })
         .catch((thrown) => thrown);

@@ -5,6 +5,7 @@
 import { and, definePlugin, eq, inArray } from "jimv";
 import { diskAttachment, disks } from "../disks/index.ts";
 import { guestCounters, nameCarriers, nodeKeepers, nodeService } from "../nodes/index.ts";
+import { poolService } from "../pools/index.ts";
 import { templateService, templateUsers } from "../templates/index.ts";
 import { Attachment } from "./attachment.ts";
 import { GuestSettings } from "./capacity.ts";
@@ -33,7 +34,7 @@ export type { GuestDetail, GuestScreen, GuestView } from "./views.ts";
 
 export const guestsPlugin = definePlugin({
   name: "guests",
-  requires: ["nodes", "templates", "tasks", "disks"],
+  requires: ["nodes", "pools", "templates", "tasks", "disks"],
   words: guestsWords,
   tables: [guests, guestInterfaces, foreignDomains, bookings],
   migrations: guestsMigrations,
@@ -41,11 +42,12 @@ export const guestsPlugin = definePlugin({
   controller(context) {
     const nodes = context.use(nodeService);
     const templates = context.use(templateService);
-    const needs = { nodes, templates };
+    const pools = context.use(poolService);
+    const needs = { nodes, templates, pools };
     const service = new Guests(context, needs);
     const observation = new Observation(context);
     context.provide(guestService, service);
-    context.provide(diskAttachment, new Attachment(context, service));
+    context.provide(diskAttachment, new Attachment(context, service, pools));
     registerSettlements(context, needs);
     context.onReport("guests.changed", (envelope) => observation.changed(envelope));
     context.onReport("guests.list", (envelope) => observation.listed(envelope));

@@ -1,6 +1,7 @@
 /** What the guests plugin needs of the plugins below it, narrow enough that tests can pretend them. */
 import type { ControllerContext, HostFacts } from "jimv";
-import type { Init, OsFamily } from "./states.ts";
+import type { PoolService } from "../pools/index.ts";
+import type { TemplateService } from "../templates/index.ts";
 
 /** A node, as far as placing guests on it goes. */
 export interface PlaceableNode {
@@ -13,34 +14,14 @@ export interface PlaceableNode {
   maintenance?: boolean;
   facts: HostFacts | null;
   hypervisor: { connected: boolean; reason: string | null } | null;
-  storage: { path: string; capacityBytes: number; availableBytes: number } | null;
   network: { network: string } | { bridge: string } | null;
   vnc: { first: number; last: number; listen: string } | null;
 }
 
 export interface GuestNeeds {
   nodes: { list(): Promise<PlaceableNode[]>; get(name: string): Promise<PlaceableNode | null> };
-  /** `usable` @throws AppError notFound, conflict unless the template is ready */
-  templates: { usable(id: string): Promise<UsableTemplate> };
-}
-
-export interface UsableTemplate {
-  id: string;
-  name: string;
-  /** The image on its node. */
-  path: string;
-  /** Null: every node has it there. */
-  nodeName: string | null;
-  osFamily: OsFamily;
-  isWindows: boolean;
-  defaultSizeGiB: number;
-  icon: string | null;
-  init: Init;
-  userName: string | null;
-  /** qemu-img's name of the image's format. */
-  format: string | null;
-  virtualSizeBytes: number | null;
-  actualSizeBytes: number | null;
+  templates: Pick<TemplateService, "usable" | "supply">;
+  pools: Pick<PoolService, "list" | "standing">;
 }
 
 /** The part of the controller's context that the guests' rules use. */

@@ -8,6 +8,7 @@ import {
   type PayloadOf,
   type UndoCall,
 } from "jimv";
+import { demandMark } from "../pools/index.ts";
 import { bytesPerGiB } from "./capacity.ts";
 import type { Observer } from "./observer.ts";
 import { seedImage } from "./seed.ts";
@@ -122,6 +123,7 @@ export function registerOperations(context: NodeContext, observer: Observer): vo
   context.operation(createGuest, async (operation, payload) => {
     const { uuid } = payload;
     if (operation.isRepeated) await operation.step("guests.step.again", null, () => removeMade(payload));
+    await demandMark(payload.folder, payload.mark);
     await systemDisk(operation, payload);
     await dataDisks(operation, payload.dataDisks);
     await seed(operation, payload);

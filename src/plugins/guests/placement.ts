@@ -156,5 +156,5 @@ export const fieldOf: Readonly<Record<string, string>> = {
   "guests.noDisk": "diskSizeGiB",
   "guests.noDiskGrowth": "diskSizeGiB",
   "guests.nodeClosed": "nodeName",
-  "guests.templateElsewhere": "nodeName",
+  "pools.notOnNode": "poolId",
 };

@@ -42,6 +42,13 @@ export const CreateGuest = Type.Object({
   nodeName: Type.Optional(
     Type.String({ minLength: 1, maxLength: 64, description: "Chosen automatically when left out" }),
   ),
+  poolId: Type.Optional(
+    Type.String({
+      minLength: 1,
+      maxLength: 36,
+      description: "The storage pool of its disks; the one of the settings when left out",
+    }),
+  ),
   password: Type.Optional(Password),
   sshKeys: Type.Optional(Type.Array(SshKey, { maxItems: 20 })),
   linked: Type.Boolean({ default: false, description: "An overlay on the template instead of a full copy" }),

@@ -45,6 +45,9 @@ export const createGuest = defineTask({
     memoryMiB: Type.Integer(),
     clock: Type.Union([Type.Literal("utc"), Type.Literal("localtime")]),
     template: Type.Object({ path: Path, format: Type.String() }),
+    /** The folder of the disks' pool, and the mark that it must carry, if any. */
+    folder: Path,
+    mark: Type.Union([Type.String(), Type.Null()]),
     /** An overlay on the template instead of a copy of it. */
     linked: Type.Boolean(),
     systemDisk: NewDisk,

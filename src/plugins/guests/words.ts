@@ -95,13 +95,15 @@ export const guestsWords = defineWords({
       "Node {node} is not set up yet: it needs a storage folder, a network and VNC ports.",
     "guests.nodeClosed":
       "Node {node} does not take automatic guests. Let it on its page, or choose it by name.",
-    "guests.templateElsewhere":
-      "The template {template} is on node {node}, not on {asked}. Choose {node}, or a template of {asked}.",
     "guests.templateUnchecked": "The template {template} was not checked yet. Check it, then try again.",
     "guests.noMemory":
       "This needs {needMiB} MiB of memory, and {freeMiB} of {mostMiB} MiB are left for guests on {node}. Choose less, stop a guest, or raise the overcommit setting.",
     "guests.noVcpus":
       "This needs {need} vCPUs, and {free} of {most} are left for guests on {node}. Choose fewer, stop a guest, or raise the overcommit setting.",
+    "guests.poolUnknown":
+      "There is no storage pool {pool}. Choose another, or change the default in the settings.",
+    "guests.settings.defaultPool": "Storage pool for new guests",
+    "guests.settings.defaultPoolHint": "Its name; for guests that don't name another one.",
     "guests.noNode": "No node can take this guest.",
     "guests.fewPlaces": "The nodes have room for {placed} of these {count} guests; nothing was made.",
     "guests.noNodes": "There is no node yet that could take guests. Start JimV on a machine first.",
@@ -219,13 +221,14 @@ export const guestsWords = defineWords({
     "guests.nodeMaintenance": "节点 {node} 正在维护，不接收虚拟机。请在节点页面结束维护，或选择其他节点。",
     "guests.nodeUnconfigured": "节点 {node} 尚未配置：需要存储目录、网络和 VNC 端口。",
     "guests.nodeClosed": "节点 {node} 不接收自动分配的虚拟机。请在节点页面开启，或在此明确选择它。",
-    "guests.templateElsewhere":
-      "模板 {template} 位于节点 {node}，而不在 {asked}。请选择 {node}，或 {asked} 上的模板。",
     "guests.templateUnchecked": "模板 {template} 尚未检查，请检查后重试。",
     "guests.noMemory":
       "需要 {needMiB} MiB 内存，而节点 {node} 可供虚拟机使用的 {mostMiB} MiB 中只剩 {freeMiB} MiB。请减少内存、关闭一台虚拟机，或提高超配设置。",
     "guests.noVcpus":
       "需要 {need} 个 vCPU，而节点 {node} 可供虚拟机使用的 {most} 个中只剩 {free} 个。请减少 vCPU、关闭一台虚拟机，或提高超配设置。",
+    "guests.poolUnknown": "没有存储池 {pool}。请另选，或在设置中修改默认值。",
+    "guests.settings.defaultPool": "新虚拟机的存储池",
+    "guests.settings.defaultPoolHint": "填写名称；用于未指定存储池的虚拟机。",
     "guests.noNode": "没有节点可以接收该虚拟机。",
     "guests.fewPlaces": "各节点只能容纳这 {count} 台虚拟机中的 {placed} 台，未创建任何内容。",
     "guests.noNodes": "尚无可接收虚拟机的节点。请先在一台机器上启动 JimV。",

@@ -49,6 +49,10 @@ export const isSharedKind = (kind: PoolKind): boolean => kind !== "local";
 export const roomKey = (pool: { id: string; kind: PoolKind }, nodeName: string): string =>
   isSharedKind(pool.kind) ? pool.id : `${pool.id}@${nodeName}`;
 
+/** The mark that the pool's folder must carry before anything is written there; null where there is none to look for. */
+export const markOf = (pool: { id: string; kind: PoolKind }): string | null =>
+  pool.kind === "shared" || pool.kind === "gluster" ? pool.id : null;
+
 export function presenceView(row: Presence, clock: Pick<Clock, "now">): PresenceView {
   const silent = row.seenAt === null || clock.now() - row.seenAt > timing.poolSilentMilliseconds;
   const told = row.word === null ? null : { word: row.word, args: row.args ?? {} };

@@ -160,7 +160,7 @@ export function startPages(context: ControllerContext, service: TemplateService,
     async handle(call): Promise<PageAnswer> {
       const { viewer } = call;
       const { id, name, path } = await service.need(idOf(call));
-      await service.remove(id);
+      await service.remove(id, call.viewer.actor);
       const isHere = new URL(call.request.headers.get("hx-current-url") ?? "http://localhost/").pathname;
       if (!call.partial || isHere === templateHref(id)) return { redirect: "/templates" };
       const children = viewer.say("templates.deleted", { name, path });

@@ -27,6 +27,7 @@ const TemplateBody = Type.Object({
   format: Type.Union([Type.String(), Type.Null()]),
   virtualSizeBytes: count,
   actualSizeBytes: count,
+  fileSizeBytes: count,
   othersRead: Type.Boolean({ description: "Other users of the node may read the file" }),
   checkedAt: count,
   createdAt: Type.Integer({ description: "UTC milliseconds" }),
@@ -140,8 +141,8 @@ export function startRoutes(context: ControllerContext, service: TemplateService
     role: "administrator",
     params: TemplatePath,
     answer: { status: 204 },
-    async handle({ params }) {
-      await service.remove(params.id);
+    async handle({ params, viewer }) {
+      await service.remove(params.id, viewer.actor);
       return {};
     },
   });

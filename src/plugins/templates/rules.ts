@@ -19,9 +19,17 @@ export function refusedPath(path: string, storagePath: string | null = null): Pa
   if (normalize(path) !== path || path.endsWith("/")) return "templates.path.plain";
   // Whoever could register /etc/shadow could read it in a guest.
   if (isInSystem(path)) return "templates.path.system";
-  if (storagePath !== null && path.startsWith(`${storagePath}/`)) return "templates.path.storage";
+  if (
+    storagePath !== null &&
+    path.startsWith(`${storagePath}/`) &&
+    !path.startsWith(templateFolder(storagePath))
+  )
+    return "templates.path.storage";
   return null;
 }
+
+/** Where a pool keeps templates, apart from guests' disks. */
+export const templateFolder = (poolPath: string): string => `${poolPath}/templates/`;
 
 /** The whole GiB that hold so many bytes, at least 1. */
 export const wholeGiB = (bytes: number): number => Math.max(1, Math.ceil(bytes / gib));

@@ -1,5 +1,18 @@
 /** Templates: golden images, each on one node, with what it takes to start a guest from one. */
-import { bigint, bool, integer, json, longText, type Row, table, text, time, unique } from "jimv";
+import {
+  bigint,
+  bool,
+  index,
+  integer,
+  json,
+  longText,
+  primaryKey,
+  type Row,
+  table,
+  text,
+  time,
+  unique,
+} from "jimv";
 
 export const osFamilies = ["linux", "windows", "bsd", "other"] as const;
 export type OsFamily = (typeof osFamilies)[number];
@@ -49,6 +62,8 @@ export const templates = table(
     format: text<"qcow2" | "raw">(16),
     virtualSizeBytes: bigint(),
     actualSizeBytes: bigint(),
+    /** As long as the file is, holes included: what a copy from another machine reads. */
+    fileSizeBytes: bigint(),
     /** Other users of the node may read the file. */
     othersRead: bool().notNull(),
     checkedAt: time(),
@@ -57,3 +72,22 @@ export const templates = table(
   (t) => [unique("templates_name_key", t.nameKey)],
 );
 export type Template = Row<typeof templates>;
+
+/** Copies of templates in pools, made on demand. One for each place: a shared pool, or a node's part of a local one. */
+export const templateCopies = table(
+  "templates_copies",
+  {
+    templateId: text(36).notNull(),
+    /** As `roomKey` of the pools says it. */
+    place: text(128).notNull(),
+    poolId: text(36).notNull(),
+    /** Who made it. */
+    nodeName: text(64).notNull(),
+    path: text(191).notNull(),
+    /** While it is being made. */
+    taskId: text(36),
+    createdAt: time().notNull(),
+  },
+  (t) => [primaryKey(t.templateId, t.place), index("templates_copies_pool", t.poolId)],
+);
+export type TemplateCopy = Row<typeof templateCopies>;

@@ -31,6 +31,7 @@ import {
   type TemplateState,
   templates,
 } from "./schema.ts";
+import type { TemplateSupply } from "./supply.ts";
 import { checkTemplate } from "./tasks.ts";
 
 /** What a person says of an image. */
@@ -76,6 +77,7 @@ export class TemplateService {
     private readonly context: Pick<ControllerContext, "store" | "clock" | "tasks" | "commit">,
     private readonly nodes: Pick<NodeService, "list" | "get">,
     private readonly users: () => readonly TemplateUsers[],
+    readonly supply: TemplateSupply,
   ) {}
 
   async list(query: TemplateQuery = {}): Promise<{ items: Template[]; total: number }> {
@@ -158,6 +160,7 @@ export class TemplateService {
       format: null,
       virtualSizeBytes: null,
       actualSizeBytes: null,
+      fileSizeBytes: null,
       othersRead: false,
       checkedAt: null,
       createdAt: this.context.clock.now(),
@@ -206,8 +209,8 @@ export class TemplateService {
     return this.need(id);
   }
 
-  /** Forgets the template; the image file stays. @throws AppError notFound, conflict while linked disks need it */
-  async remove(id: string): Promise<void> {
+  /** Forgets the template and removes its copies; the image file stays. @throws AppError notFound, conflict while linked disks need it */
+  async remove(id: string, actor: Actor): Promise<void> {
     const template = await this.need(id);
     if (template.state === "checking")
       throw new AppError("conflict", "templates.not.checking", { name: template.name });
@@ -218,7 +221,12 @@ export class TemplateService {
         count: users.length,
         names: users.slice(0, namesShown).join(", "),
       });
-    await this.context.commit([remove(templates, eq(templates.id, id), { expect: 1 })], [templateEvent(id)]);
+    const copies = await this.supply.dropAll(template, actor);
+    await this.context.commit(
+      [remove(templates, eq(templates.id, id), { expect: 1 }), ...copies.statements],
+      [templateEvent(id), ...copies.events],
+    );
+    this.context.tasks.kick();
   }
 
   /** Names of what was made as a link to the template. */
@@ -228,7 +236,7 @@ export class TemplateService {
   }
 
   checked(task: Task, result: ResultOf<typeof checkTemplate>, template: Template | null): ReportEffects {
-    const { format, virtualSizeBytes, actualSizeBytes, othersRead } = result;
+    const { format, virtualSizeBytes, actualSizeBytes, fileSizeBytes, othersRead } = result;
     const least = wholeGiB(virtualSizeBytes);
     return this.ending(task, {
       state: "ready",
@@ -237,6 +245,7 @@ export class TemplateService {
       format,
       virtualSizeBytes,
       actualSizeBytes,
+      fileSizeBytes,
       othersRead,
       defaultSizeGiB: Math.max(least, template?.defaultSizeGiB ?? least),
     });

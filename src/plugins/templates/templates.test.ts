@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { definePlugin } from "jimv";
 import { heartbeat, makeStage, type Stage } from "../../../tests/support/stage.ts";
 import { nodeService, nodesPlugin } from "../nodes/index.ts";
+import { poolsPlugin } from "../pools/index.ts";
 import { tasksPlugin } from "../tasks/index.ts";
 import { templateService, templatesPlugin, templateUsers } from "./index.ts";
 import { acceptedImage } from "./operations.ts";
@@ -15,7 +16,7 @@ const input = {
   osFamily: "linux",
   init: "cloud-init",
 } as const;
-const good = { format: "qcow2", virtualSizeBytes: 2.5 * gib, actualSizeBytes: gib, othersRead: false };
+const good = { format: "qcow2", virtualSizeBytes: 2.5 * gib, actualSizeBytes: gib, fileSizeBytes: gib, othersRead: false };
 
 describe("a path", () => {
   test.each(["/srv/images/a.qcow2", "/var/lib/jimv/templates/x y.raw", "/srv/jimv2/a", "/srv/图.qcow2"])(
@@ -86,7 +87,7 @@ describe("with a controller", () => {
 
   beforeEach(async () => {
     linked = [];
-    stage = await makeStage([tasksPlugin, nodesPlugin, templatesPlugin, usersPlugin]);
+    stage = await makeStage([tasksPlugin, nodesPlugin, poolsPlugin, templatesPlugin, usersPlugin]);
     await stage.report("nodes.heartbeat", heartbeat);
     const nodes = stage.controller.use(nodeService);
     const config = { storagePath: "/srv/jimv", bridge: null, vncPortFirst: 15900, vncPortLast: 15999 };
@@ -111,7 +112,7 @@ describe("with a controller", () => {
       isWindows: false,
     });
     await expect(service().usable(template.id)).rejects.toMatchObject({ word: "templates.not.checking" });
-    await expect(service().remove(template.id)).rejects.toMatchObject({ kind: "conflict" });
+    await expect(service().remove(template.id, actor)).rejects.toMatchObject({ kind: "conflict" });
     const command = await stage.command("templates.check");
     expect(command).toMatchObject({ id: taskId, payload: { path: input.path } });
     await stage.end(command, { state: "succeeded", result: good });
@@ -171,12 +172,12 @@ describe("with a controller", () => {
   test("one that linked disks need stays; afterwards it goes", async () => {
     const id = await registered();
     linked = ["web-1", "web-2"];
-    await expect(service().remove(id)).rejects.toMatchObject({
+    await expect(service().remove(id, actor)).rejects.toMatchObject({
       word: "templates.inUse",
       args: { count: 2, names: "web-1, web-2" },
     });
     linked = [];
-    await service().remove(id);
+    await service().remove(id, actor);
     expect(await service().get(id)).toBeNull();
   });
 

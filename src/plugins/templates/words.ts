@@ -42,6 +42,15 @@ export const templatesWords = defineWords({
     "templates.refused.encrypted":
       "{path} is encrypted. Decrypt it with qemu-img convert, then register the result.",
     "templates.step.file": "Looking at the file",
+    "templates.step.copy": "Bringing the image here",
+    "templates.step.drop": "Removing the copy",
+    "task.templates.copy": "Copy the template {name}",
+    "task.templates.drop": "Remove a copy of the template {name}",
+    "templates.copy.away":
+      "The template {template} is on node {node}, which does not answer, so that it can't be copied.",
+    "templates.settings.peerUri": "Fetching templates",
+    "templates.settings.peerUriHint":
+      "How a node reaches another node's libvirtd. {address} stands for its management address.",
     "templates.step.image": "Looking at the image",
 
     "templates.col.os": "System",
@@ -154,6 +163,13 @@ export const templatesWords = defineWords({
       "{path} 的数据存放在另一个文件 {file} 中。请合并为完整镜像后注册结果：qemu-img convert -O qcow2 旧文件 新文件",
     "templates.refused.encrypted": "{path} 已加密。请用 qemu-img convert 解密后注册结果。",
     "templates.step.file": "正在查看文件",
+    "templates.step.copy": "传输镜像",
+    "templates.step.drop": "删除副本",
+    "task.templates.copy": "复制模板 {name}",
+    "task.templates.drop": "删除模板 {name} 的副本",
+    "templates.copy.away": "模板 {template} 位于没有响应的节点 {node}，无法复制。",
+    "templates.settings.peerUri": "模板传输",
+    "templates.settings.peerUriHint": "节点访问其他节点的 libvirtd 的方式；{address} 代表其管理地址。",
     "templates.step.image": "正在查看镜像",
 
     "templates.col.os": "系统",
