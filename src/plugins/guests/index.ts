@@ -62,7 +62,7 @@ export const guestsPlugin = definePlugin({
       return [...new Set([...linked.map((disk) => disk.name), ...creating.map((guest) => guest.name)])];
     });
     startRoutes(context, service);
-    guestPages(context, service, nodes, templates);
+    guestPages({ context, service, nodes, templates, pools });
   },
   node(context) {
     const observer = new Observer(context);

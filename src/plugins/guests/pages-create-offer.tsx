@@ -2,6 +2,7 @@
 import type { Viewer } from "jimv";
 import { bytes, type Card, type Chip, mebibytes, Tile } from "jimv/ui";
 import type { NodeView } from "../nodes/index.ts";
+import type { PoolView } from "../pools/index.ts";
 import type { Template } from "../templates/index.ts";
 import { type PageNeeds, tileText } from "./pages-parts.tsx";
 import { wordsOf } from "./words-pages.ts";
@@ -32,11 +33,18 @@ export const firstSize = { vcpus: 1, memoryMiB: 1024 };
 export interface Offer {
   templates: readonly Template[];
   nodes: readonly NodeView[];
+  /** Pools that guests can be put in. */
+  pools: readonly PoolView[];
 }
 
 export async function offerOf(needs: PageNeeds): Promise<Offer> {
-  const [{ items }, nodes] = await Promise.all([needs.templates.list({}), needs.nodes.list()]);
-  return { templates: items, nodes };
+  const [{ items }, nodes, pools] = await Promise.all([
+    needs.templates.list({}),
+    needs.nodes.list(),
+    needs.pools.list(),
+  ]);
+  const usable = pools.filter((pool) => pool.kind !== "ceph" && pool.presences.some((each) => each.healthy));
+  return { templates: items, nodes, pools: usable };
 }
 
 export function templateCard(template: Template, viewer: Viewer): Card {

@@ -51,7 +51,8 @@ export function CreateSummary({
     0,
   );
   const name = (firstOf(posted.name) ?? "").slice(0, 63);
-  const nodeName = firstOf(posted.nodeName) || template?.nodeName || "";
+  // Which node it will be is only known beforehand where there is a choice of one.
+  const nodeName = firstOf(posted.nodeName) || (offer.nodes.length === 1 ? offer.nodes[0]?.name : "") || "";
   const node = offer.nodes.find((one) => one.name === nodeName);
   const names = name === "" ? [] : namesOf(name, quantity);
   const size = (times: number): string =>

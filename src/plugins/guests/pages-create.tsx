@@ -2,6 +2,7 @@
 import { type AppError, constraintsOf, fieldText, sentenceOf, type TriedForm, type Viewer } from "jimv";
 import {
   Button,
+  bytes,
   Checkbox,
   Chips,
   FieldRow,
@@ -14,6 +15,7 @@ import {
   Password,
   RadioCards,
   Row,
+  Select,
   say,
   Textarea,
   TextInput,
@@ -242,6 +244,26 @@ export function CreateForm(p: {
               ]}
             />
           </FormSection>
+          {offer.pools.length > 1 ? (
+            <FormSection title={t("guests.page.pool")} hint={t("guests.page.poolHint")}>
+              <Select
+                name="poolId"
+                label={t("guests.page.pool")}
+                value={String(typed("poolId", ""))}
+                error={errorOf("poolId")}
+                options={[
+                  { value: "", label: t("guests.page.poolDefault") },
+                  ...offer.pools.map((pool) => ({
+                    value: pool.id,
+                    label: t("guests.page.poolFree", {
+                      pool: pool.name,
+                      free: bytes(lang, pool.availableBytes ?? 0),
+                    }),
+                  })),
+                ]}
+              />
+            </FormSection>
+          ) : null}
           <FormSection title={t("guests.page.after")}>
             <Checkbox
               name="start"

@@ -18,6 +18,7 @@ import {
   type UiWord,
 } from "jimv/ui";
 import type { NodeService } from "../nodes/index.ts";
+import type { PoolService } from "../pools/index.ts";
 import type { TemplateService } from "../templates/index.ts";
 import type { GuestService, PowerAction } from "./contract.ts";
 import { type Action, allows, killable } from "./states.ts";
@@ -30,6 +31,7 @@ export interface PageNeeds {
   service: GuestService;
   nodes: Pick<NodeService, "list" | "get">;
   templates: Pick<TemplateService, "list" | "get">;
+  pools: Pick<PoolService, "list">;
 }
 
 export const bytesPerGiB = 1024 ** 3;

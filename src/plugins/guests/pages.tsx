@@ -18,14 +18,9 @@ import { wordsOf } from "./words-pages.ts";
 const foundAtOnce = 8;
 
 /** Registers the pages, forms, live views, the navigation's entry and the search of guests. */
-export function guestPages(
-  context: ControllerContext,
-  service: GuestService,
-  nodes: Pick<NodeService, "list" | "get">,
-  templates: Pick<TemplateService, "list" | "get">,
-): void {
-  const needs: PageNeeds = { context, service, nodes, templates };
-  const { web } = context;
+export function guestPages(needs: PageNeeds): void {
+  const { service } = needs;
+  const { web } = needs.context;
   lists(needs);
   creation(needs);
   guestActions(needs);
