@@ -19,7 +19,15 @@ const otherPlugin = definePlugin({
     ]);
   },
 });
-const plugins = [tasksPlugin, nodesPlugin, poolsPlugin, templatesPlugin, disksPlugin, guestsPlugin, dashboardPlugin];
+const plugins = [
+  tasksPlugin,
+  nodesPlugin,
+  poolsPlugin,
+  templatesPlugin,
+  disksPlugin,
+  guestsPlugin,
+  dashboardPlugin,
+];
 
 describe("the dashboard", () => {
   let stage: Stage;

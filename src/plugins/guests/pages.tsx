@@ -1,8 +1,5 @@
 /** The addresses of the guests' pages: each asks the service and shows what it says. */
-import { AppError, type ControllerContext, submitForm, type Viewer } from "jimv";
-import type { NodeService } from "../nodes/index.ts";
-import type { TemplateService } from "../templates/index.ts";
-import type { GuestService } from "./contract.ts";
+import { AppError, submitForm, type Viewer } from "jimv";
 import { GuestForm, keyError, requestOf } from "./form.ts";
 import { guestLive } from "./live.tsx";
 import { guestActions } from "./pages-actions.tsx";

@@ -130,7 +130,8 @@ export const pageTexts = {
     "guests.page.poolDefault": "The usual one",
     "guests.page.poolFree": "{pool} · {free} free",
     "guests.page.automatic": "Automatic",
-    "guests.page.automaticText": "The least loaded node that holds them; the template is copied there where it is missing.",
+    "guests.page.automaticText":
+      "The least loaded node that holds them; the template is copied there where it is missing.",
     "guests.page.nodeText": "{cpus} CPU · {free} of {memory} free · {disk} free on disk",
     "guests.page.nodeNotReady": "not set up, or does not answer",
     "guests.page.after": "Afterwards",

@@ -16,7 +16,13 @@ const input = {
   osFamily: "linux",
   init: "cloud-init",
 } as const;
-const good = { format: "qcow2", virtualSizeBytes: 2.5 * gib, actualSizeBytes: gib, fileSizeBytes: gib, othersRead: false };
+const good = {
+  format: "qcow2",
+  virtualSizeBytes: 2.5 * gib,
+  actualSizeBytes: gib,
+  fileSizeBytes: gib,
+  othersRead: false,
+};
 
 describe("a path", () => {
   test.each(["/srv/images/a.qcow2", "/var/lib/jimv/templates/x y.raw", "/srv/jimv2/a", "/srv/图.qcow2"])(
