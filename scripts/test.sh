@@ -67,7 +67,7 @@ step() {
 
 install() {
   need_packages "${hypervisor_packages[@]}" mariadb-server redis-server chromium fonts-noto-cjk shellcheck genisoimage openssl \
-    e2fsprogs perl procps
+    e2fsprogs perl procps glusterfs-server glusterfs-client
   need_bun
   need_dependencies
 }

@@ -1,0 +1,117 @@
+/** A GlusterFS volume of one brick, mounted through FUSE, as a storage pool. */
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { openImages } from "../../src/core/libvirt/images.ts";
+import {
+  demandMark,
+  fileSystemOf,
+  readMark,
+  refusedFileSystem,
+  writeMark,
+} from "../../src/plugins/pools/mark.ts";
+import { until } from "../support/app.ts";
+import { run } from "../support/processes.ts";
+
+/** Of a network for documentation: gluster refuses loopback's own. */
+const address = "192.0.2.77";
+const startMilliseconds = 20_000;
+
+let folder: string;
+let brick: string;
+let mount: string;
+let glusterd: Bun.Subprocess | null = null;
+const inFolder = (name: string): string => join(folder, name);
+const gluster = (...args: string[]) =>
+  run(["gluster", "--mode=script", `--glusterd-sock=${inFolder("glusterd.socket")}`, ...args]);
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), "jimv-gluster-"));
+  brick = inFolder("brick");
+  mount = inFolder("mount");
+  await run(["mkdir", "-p", brick, mount, inFolder("state"), inFolder("run")]);
+  await run(["mount", "-t", "tmpfs", "-o", "size=256m", "tmpfs", brick]);
+  await run(["ip", "address", "replace", `${address}/32`, "dev", "lo"]);
+  const options = [
+    `working-directory ${inFolder("state")}`,
+    `run-directory ${inFolder("run")}`,
+    `glusterd-sockfile ${inFolder("glusterd.socket")}`,
+    "transport-type socket",
+    "transport.address-family inet",
+    `transport.socket.bind-address ${address}`,
+  ];
+  const lines = [
+    "volume management",
+    "type mgmt/glusterd",
+    ...options.map((each) => `option ${each}`),
+    "end-volume",
+  ];
+  writeFileSync(inFolder("glusterd.vol"), `${lines.join("\n")}\n`);
+  glusterd = Bun.spawn(
+    ["glusterd", "-N", "-f", inFolder("glusterd.vol"), "-p", inFolder("pid"), "-l", inFolder("glusterd.log")],
+    { stdin: "ignore", stdout: "ignore", stderr: "ignore" },
+  );
+  await until("glusterd answers", startMilliseconds, () =>
+    gluster("volume", "list").then(
+      () => true,
+      () => false,
+    ),
+  );
+  await gluster("volume", "create", "jimv", `${address}:${brick}/data`, "force");
+  await gluster("volume", "start", "jimv");
+  await run([
+    "mount",
+    "-t",
+    "glusterfs",
+    "-o",
+    `log-file=${inFolder("mount.log")}`,
+    `${address}:/jimv`,
+    mount,
+  ]);
+}, 60_000);
+
+afterAll(async () => {
+  const quietly = (asked: Promise<unknown>) => asked.catch(() => {});
+  await quietly(run(["umount", "-l", mount]));
+  await quietly(gluster("volume", "stop", "jimv", "force"));
+  glusterd?.kill();
+  await glusterd?.exited;
+  await quietly(run(["umount", "-l", brick]));
+  await quietly(run(["ip", "address", "del", `${address}/32`, "dev", "lo"]));
+  rmSync(folder, { recursive: true, force: true });
+}, 30_000);
+
+test("is known as shared by its file system, carries the pool's mark, and holds disks", async () => {
+  const type = await fileSystemOf(mount);
+  expect(type).toBe("fuse.glusterfs");
+  expect(refusedFileSystem("gluster", type, false)).toBeNull();
+  expect(refusedFileSystem("shared", type, false)).toBeNull();
+  await writeMark(mount, "the-pool");
+  await demandMark(mount, "the-pool");
+
+  const images = openImages();
+  const [disk, copy] = [join(mount, "disk.qcow2"), join(mount, "templates/copy.qcow2")];
+  await images.create(disk, { format: "qcow2", sizeBytes: 64 * 1024 ** 2 });
+  await images.makeFolder(join(mount, "templates"));
+  await images.copy(disk, copy, { format: "qcow2" });
+  expect(await images.info(copy)).toMatchObject({ format: "qcow2", virtualSizeBytes: 64 * 1024 ** 2 });
+  // It lies on the brick, not below the mount point.
+  expect(existsSync(join(brick, "data/disk.qcow2"))).toBe(true);
+}, 30_000);
+
+test("a mount that went away is noticed before anything is written below it", async () => {
+  await run(["umount", mount]);
+  expect(await readMark(mount)).toEqual({ id: null });
+  expect(await demandMark(mount, "the-pool").catch((error) => error.word)).toBe("pools.notMounted");
+  await run([
+    "mount",
+    "-t",
+    "glusterfs",
+    "-o",
+    `log-file=${inFolder("mount.log")}`,
+    `${address}:/jimv`,
+    mount,
+  ]);
+  await demandMark(mount, "the-pool");
+}, 30_000);
