@@ -59,6 +59,7 @@ export const templatesPlugin = definePlugin({
     context.provide(templateService, service);
     context.slots.add(nameCarriers, (from, to) => [
       update(templates, { nodeName: to }, eq(templates.nodeName, from)),
+      update(templateCopies, { nodeName: to }, eq(templateCopies.nodeName, from)),
     ]);
     context.settle(checkTemplate, {
       succeeded: async (task, _payload, result) =>

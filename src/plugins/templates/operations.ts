@@ -25,6 +25,8 @@ export function startNode(context: NodeContext): void {
     const { path, source, sizeBytes, format, folder, mark } = payload;
     await demandMark(folder, mark);
     if (operation.isRepeated) await images.remove(path);
+    // A copy of before the node had another name, for example: whole, or it would not have this name.
+    else if (await images.exists(path)) return {};
     await images.makeFolder(dirname(path));
     const onProgress = operation.meter(0, 97);
     const { signal } = operation;
