@@ -147,6 +147,11 @@ export class Controller {
       onStop: (undo) => void keep(undo),
       settle: (kind, settlement) => keep(this.desk.register(kind, settlement)),
       onReport: (kind, handler) => keep(this.applier.on(kind, handler)),
+      ask: (node, topic, key) => {
+        this.world.road
+          .send(node, { type: "ask", topic, key })
+          .catch((error) => log.debug("an ask was not sent", { node, topic, error: errorText(error) }));
+      },
       whenLeading: (fn) => keep(this.whenLeading(fn)),
       commit: async (statements, events = []) => {
         const epoch = this.world.leadership.epoch();

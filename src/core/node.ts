@@ -5,6 +5,7 @@ import { Hooks } from "./hooks.ts";
 import type { Hypervisor, LaneStatus } from "./libvirt/hypervisor.ts";
 import type { Log } from "./log/log.ts";
 import type { NodeContext, Plugin } from "./plugin.ts";
+import { Asks } from "./road/asks.ts";
 import type { NodeRoad } from "./road/contract.ts";
 import type { Outbox } from "./road/outbox.ts";
 import { NodeAgent, type NodeIdentity } from "./tasks/agent.ts";
@@ -25,6 +26,7 @@ export interface NodeWorld {
 
 export class Node {
   readonly agent: NodeAgent;
+  private readonly asks: Asks;
   private readonly hooks = new Hooks();
   private readonly undos = new UndoList();
   private readonly lamps = new Map<string, Parameters<NodeContext["lamp"]>[1]>();
@@ -34,7 +36,8 @@ export class Node {
     private readonly identity: NodeIdentity,
     onRefused?: ConstructorParameters<typeof NodeAgent>[2],
   ) {
-    this.agent = new NodeAgent(world, identity, onRefused);
+    this.asks = new Asks(world.log);
+    this.agent = new NodeAgent({ ...world, road: this.asks.before(world.road) }, identity, onRefused);
   }
 
   /** Starts the plugins in their order, then says hello. A plugin that throws stops all. */
@@ -83,6 +86,7 @@ export class Node {
       operation: (kind, fn) => keep(this.agent.operation(kind, fn)),
       undo: (name, fn) => keep(this.agent.undo(name, fn)),
       report: (kind, body, latestKey) => this.agent.report(kind, body, latestKey),
+      onAsk: (topic, answer) => keep(this.asks.on(topic, answer)),
       onWelcome: (fn) => keep(this.agent.onWelcome(fn)),
       lamp: (name, read) => {
         this.lamps.set(name, read);

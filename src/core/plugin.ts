@@ -74,6 +74,8 @@ export interface ControllerContext extends CommonContext {
   ): Undo;
   /** Applies reports of a kind. The statements it returns are one batch with the road's read position. */
   onReport(kind: string, handler: ReportHandler): Undo;
+  /** Asks a node to report about something now. Never throws, waits for no answer, and may get lost. */
+  ask(node: string, topic: string, key: string): void;
   /** Runs when this controller begins to lead; what it returns runs when it no longer does. */
   whenLeading(fn: () => Undo): Undo;
   /** Writes and tells the browsers, outside of a task: for what the controller decides by itself. */
@@ -118,6 +120,8 @@ export interface NodeContext extends CommonContext {
   undo(name: string, fn: (args: Record<string, string>) => Promise<void>): Undo;
   /** Tells the controller. With `latestKey` only the newest of that key matters, and it is not kept on disk. */
   report(kind: string, body: ReportBody, latestKey?: string): void;
+  /** How to answer a controller's ask: by a report of its own. One about the same key at a time. */
+  onAsk(topic: string, answer: (key: string) => void | Promise<void>): Undo;
   /** Runs at each welcome of a controller: after start, and whenever it must hear everything again. */
   onWelcome(fn: () => void | Promise<void>): Undo;
   /** Adds a lamp: a worker or loop of this node, as the node page shows it. */

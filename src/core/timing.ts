@@ -129,6 +129,11 @@ export const timing = {
   nodeConfigureDeadlineMilliseconds: 180_000,
   /** A node sends the full list of its domains so often. */
   fullListMilliseconds: 10_000,
+  /** After a guest's start its addresses are looked at after this, then after twice as long, up to the longest. */
+  addressFirstMilliseconds: 2_000,
+  addressLongestMilliseconds: 300_000,
+  /** Pages that open ask a node for a guest's definition and screen at most so often. */
+  lookAgainMilliseconds: 2_000,
   /** A console ticket is good for so long, once. */
   consoleTicketMilliseconds: 30_000,
   /** Waiting for QEMU's VNC server to accept; then the console is refused. */

@@ -6,7 +6,7 @@ export { append, documentHtml, html, prepend, reload, remove, replace } from "./
 export { Button, type ButtonProps, IconButton } from "./parts/button.tsx";
 export { type Card, Checkbox, type Chip, Chips, RadioCards, Switch } from "./parts/choice.tsx";
 export { ConsolePage, type ConsolePageProps } from "./parts/console.tsx";
-export { Command, CopyButton } from "./parts/copy.tsx";
+export { Code, Command, CopyButton, Picture } from "./parts/copy.tsx";
 export { type Definition, DefinitionList } from "./parts/definitions.tsx";
 export { DangerDialog, type DangerProps, Dialog, type DialogProps } from "./parts/dialog.tsx";
 export { EmptyState, NothingMatches } from "./parts/empty.tsx";

@@ -95,6 +95,26 @@ test("two guests are asked for in the form, and their rows live through the crea
   expect(await page.locator("#guests-segments").textContent()).toMatch(/Running\s*2/);
 });
 
+test("a guest shows its address, its screen and its definition, asked for when its page opens", async () => {
+  const { uuid } = await guestNamed("web-1");
+  await page.goto(`${app.url}/guests`);
+  await page.waitForSelector(`#guest-${uuid} [data-col="address"] >> text=/^192\\.168\\./`, {
+    timeout: 120_000,
+  });
+  await page.goto(`${app.url}/guests/${uuid}`);
+  await page.waitForFunction(() => {
+    const picture = document.querySelector<HTMLImageElement>("#guest-screen img");
+    return picture?.complete && picture.naturalWidth >= 320;
+  });
+  await page.click("text=XML");
+  await page.waitForSelector("#guest-xml pre >> text=<domain");
+  const xml = await page.locator("#guest-xml pre").textContent();
+  expect(xml).toContain(uuid);
+  expect(xml).not.toContain("passwd");
+  const { body } = await app.api<{ xml: string }>("GET", `/guests/${uuid}/definition`);
+  expect(body.xml.trim()).toBe(xml?.trim() ?? "");
+});
+
 test("a guest that dies behind JimV's back changes its row in well under a second", async () => {
   await page.goto(`${app.url}/guests`);
   await liveStreamOpen(page);

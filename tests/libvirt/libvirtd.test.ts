@@ -192,6 +192,8 @@ describe("lifecycle", () => {
     expect(xml).toContain("<mac address='52:54:00:12:34:56'/>");
     expect(xml).toContain("org.qemu.guest_agent.0");
     expect(xml).not.toContain("secret");
+    // No program in it asks for one; the guest of the end-to-end tests does.
+    expect(await hypervisor.leases(uuid)).toEqual([]);
   }, 60_000);
 });
 

@@ -5,6 +5,7 @@ import {
   type DomainEvent,
   type DomainFact,
   type DomainSpec,
+  type GuestAddress,
   type HostFacts,
   type Hypervisor,
   HypervisorError,
@@ -277,6 +278,7 @@ export class PretendedHypervisor implements Hypervisor {
         this.need(uuid).hostname = arg.at(-1) ?? null;
         return { pid: 1 };
       }
+      if (command.execute === "guest-network-get-interfaces") return this.need(uuid).agentInterfaces ?? [];
       return { exited: true, exitcode: 0 };
     });
   }
@@ -289,6 +291,9 @@ export class PretendedHypervisor implements Hypervisor {
 
   async stats(): Promise<never[]> {
     return [];
+  }
+  leases(uuid: string): Promise<GuestAddress[]> {
+    return this.ask("leases", () => this.need(uuid).leases ?? []);
   }
   async screenshot(): Promise<never> {
     throw failWith("unsupported");

@@ -1,5 +1,10 @@
 /** A pretended machine: its files, its domains, and a libvirtd that can go away or hang. It outlives JimV's processes. */
-import type { DomainEvent, DomainSpec, DomainState } from "../../src/core/libvirt/hypervisor.ts";
+import type {
+  DomainEvent,
+  DomainSpec,
+  DomainState,
+  GuestAddress,
+} from "../../src/core/libvirt/hypervisor.ts";
 import type { PretendedClock } from "./clock.ts";
 
 export interface PretendedFile {
@@ -24,6 +29,10 @@ export interface PretendedDomain {
   /** Passwords that were set through the agent, by user. */
   passwords: Map<string, string>;
   hostname: string | null;
+  /** What its network's DHCP server gave it. */
+  leases?: GuestAddress[];
+  /** What its agent says of its interfaces, in the agent's own shape. */
+  agentInterfaces?: unknown;
 }
 
 export type LibvirtState = "up" | "down" | "hung";

@@ -183,9 +183,9 @@ export function undefine(context: Context, uuid: string): void {
   });
 }
 
-/** The XML without secrets. */
+/** The stored definition without secrets: libvirt leaves them out unless asked for them. */
 export function xml(context: Context, uuid: string): string {
-  return withDomain(context, uuid, (domain) => xmlOf(context, domain, 0));
+  return withDomain(context, uuid, (domain) => xmlOf(context, domain, xmlFlags.inactive));
 }
 
 interface Action {

@@ -243,6 +243,15 @@ export interface DomainStats {
   values: Record<string, number | string | boolean>;
 }
 
+/** One address of a guest's network interface. */
+export interface GuestAddress {
+  /** Lower case, with colons. */
+  mac: string;
+  address: string;
+  /** Length of the network's prefix in bits. */
+  prefix: number;
+}
+
 export interface Hypervisor {
   /** At once, from memory: never asks libvirtd, so it answers while libvirtd hangs. */
   status(): HypervisorStatus;
@@ -259,7 +268,7 @@ export interface Hypervisor {
   define(spec: DomainSpec): Promise<void>;
   /** Removes the definition; absent is fine. Also drops NVRAM, managed save and snapshot metadata. */
   undefine(uuid: string): Promise<void>;
-  /** The domain's XML without secrets. */
+  /** The stored definition without secrets: what the next start uses. */
   xml(uuid: string): Promise<string>;
 
   /** @throws HypervisorError wrongState, portInUse, noMemory, notFound */
@@ -296,6 +305,9 @@ export interface Hypervisor {
   ): Promise<unknown>;
   /** Through the guest agent (virDomainSetUserPassword). */
   setUserPassword(uuid: string, user: string, password: string): Promise<void>;
+
+  /** What the host's own DHCP server gave to a running guest; of a bridged one it knows nothing. */
+  leases(uuid: string): Promise<GuestAddress[]>;
 
   /** One bulk call for all domains, never one per guest. */
   stats(): Promise<DomainStats[]>;

@@ -14,6 +14,7 @@ import {
   type DomainFact,
   type DomainSpec,
   type DomainStats,
+  type GuestAddress,
   type HostFacts,
   type Hypervisor,
   HypervisorError,
@@ -296,6 +297,10 @@ export class RealHypervisor implements Hypervisor {
 
   stats(): Promise<DomainStats[]> {
     return this.session.call("stats", "stats", []);
+  }
+
+  leases(uuid: string): Promise<GuestAddress[]> {
+    return this.session.call("short", "leases", [uuid]);
   }
 
   screenshot(uuid: string): Promise<{ mime: string; data: Uint8Array }> {

@@ -284,6 +284,21 @@ export const required = {
       ["u32", "unsigned int flags"],
     ],
   },
+  virDomainInterfaceAddresses: {
+    since: "1.2.14",
+    returns: ["i32", "int"],
+    args: [
+      ["ptr", "virDomainPtr dom"],
+      ["ptr", "virDomainInterfacePtr **ifaces"],
+      ["u32", "unsigned int source"],
+      ["u32", "unsigned int flags"],
+    ],
+  },
+  virDomainInterfaceFree: {
+    since: "1.2.14",
+    returns: ["void", "void"],
+    args: [["ptr", "virDomainInterfacePtr iface"]],
+  },
   virDomainScreenshot: {
     since: "0.9.2",
     returns: ["ptr", "char *"],

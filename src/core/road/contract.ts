@@ -74,6 +74,8 @@ export type Command =
    * half-made things go). A road may bring it late or twice, so a node hears only answers to its own hellos.
    */
   | { type: "welcome"; incarnation: number; answers: number; open: string[] }
+  /** Report about this now; the answer is an ordinary report, and a lost ask is only no news. See `asks.ts`. */
+  | { type: "ask"; topic: string; key: string }
   /** Everything up to here is applied: the outbox may forget it. `again`: what followed was lost, so send it again. */
   | { type: "applied"; generation: string; sequence: number; again?: true }
   /** Say hello again. */

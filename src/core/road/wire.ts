@@ -43,6 +43,7 @@ const commandSchema = Type.Union([
     sequence,
     again: Type.Optional(Type.Literal(true)),
   }),
+  Type.Object({ type: Type.Literal("ask"), topic: Type.String(), key: Type.String() }),
   Type.Object({ type: Type.Literal("greet") }),
   Type.Object({
     type: Type.Literal("refused"),

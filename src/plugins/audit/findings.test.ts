@@ -72,7 +72,7 @@ function makeWorld() {
     now,
     tasks: [task],
     guests: [guest],
-    interfaces: [{ mac, guestUuid: guest.uuid, position: 0, network: "jimv", bridge: null }],
+    interfaces: [{ mac, guestUuid: guest.uuid, position: 0, network: "jimv", bridge: null, addresses: null }],
     disks: [disk],
     looks: new Map([
       ["one", one],
@@ -132,6 +132,7 @@ const planted: Record<string, [word: string, plant: (world: World) => unknown][]
           position: 0,
           network: "jimv",
           bridge: null,
+          addresses: null,
         }),
     ],
     ["audit.file.nobody", ({ two }) => two.files.push({ path: `/disks/${uuid("e")}.qcow2`, inode: "9" })],

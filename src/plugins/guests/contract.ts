@@ -1,7 +1,7 @@
 /** What the guests plugin gives to others: its service, hooks and slots. */
 import { type Actor, defineHook, type Statement, serviceKey } from "jimv";
 import type { ChangeGuest, CreateGuest, DeleteGuest, GuestListQuery } from "./requests.ts";
-import type { ForeignDomain, Guest } from "./schema.ts";
+import type { ForeignDomain, Guest, GuestDetails } from "./schema.ts";
 import type { Action, GuestState } from "./states.ts";
 import type { GuestDetail, GuestScreen, GuestView } from "./views.ts";
 
@@ -16,6 +16,10 @@ export interface GuestService {
   views(uuids: readonly string[]): Promise<GuestView[]>;
   /** @throws AppError notFound */
   get(uuid: string): Promise<GuestDetail>;
+  /** Definition and screen as its node last told them; null before anybody looked. */
+  details(uuid: string): Promise<GuestDetails | null>;
+  /** Asks the guest's node for definition, screen and addresses; they come as reports. @throws AppError notFound */
+  look(uuid: string): Promise<void>;
   /** How many guests are in each state. */
   counts(): Promise<Map<GuestState, number>>;
 

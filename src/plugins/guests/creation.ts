@@ -334,7 +334,7 @@ export class Creation {
     });
     return {
       guest,
-      interfaces: [{ mac, guestUuid: uuid, position: 0, network, bridge }],
+      interfaces: [{ mac, guestUuid: uuid, position: 0, network, bridge, addresses: null }],
       disks: [systemDisk, ...dataDisks],
       task,
     };

@@ -10,8 +10,10 @@ import { templateService, templateUsers } from "../templates/index.ts";
 import { Attachment } from "./attachment.ts";
 import { GuestSettings } from "./capacity.ts";
 import { guestService } from "./contract.ts";
+import { Details } from "./details.ts";
 import { registerInit } from "./init-operation.ts";
 import { carryGuests, guestKeeper } from "./keeper.ts";
+import { Looking } from "./looking.ts";
 import { guestsMigrations } from "./migrations.ts";
 import { Observation } from "./observation.ts";
 import { Observer } from "./observer.ts";
@@ -19,7 +21,7 @@ import { registerOperations } from "./operations.ts";
 import { guestPages } from "./pages.tsx";
 import { registerPower } from "./power.ts";
 import { startRoutes } from "./routes.ts";
-import { bookings, foreignDomains, guestInterfaces, guests } from "./schema.ts";
+import { bookings, foreignDomains, guestDetails, guestInterfaces, guests } from "./schema.ts";
 import { Guests } from "./service.ts";
 import { registerSettlements } from "./settlements.ts";
 import { guestsWords } from "./words.ts";
@@ -36,7 +38,7 @@ export const guestsPlugin = definePlugin({
   name: "guests",
   requires: ["nodes", "pools", "templates", "tasks", "disks"],
   words: guestsWords,
-  tables: [guests, guestInterfaces, foreignDomains, bookings],
+  tables: [guests, guestInterfaces, guestDetails, foreignDomains, bookings],
   migrations: guestsMigrations,
   settings: GuestSettings,
   controller(context) {
@@ -50,6 +52,9 @@ export const guestsPlugin = definePlugin({
     context.provide(diskAttachment, new Attachment(context, service, pools));
     registerSettlements(context, needs);
     context.onReport("guests.changed", (envelope) => observation.changed(envelope));
+    const details = new Details(context);
+    context.onReport("guests.addresses", (envelope) => details.addresses(envelope));
+    context.onReport("guests.details", (envelope) => details.details(envelope));
     context.onReport("guests.list", (envelope) => observation.listed(envelope));
     context.slots.add(nodeKeepers, guestKeeper(context));
     context.slots.add(nameCarriers, carryGuests);
@@ -69,6 +74,7 @@ export const guestsPlugin = definePlugin({
     registerOperations(context, observer);
     registerPower(context, observer);
     registerInit(context);
+    new Looking(context, observer).start();
     observer.start();
   },
 });

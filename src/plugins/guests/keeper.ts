@@ -4,7 +4,7 @@ import { type Disk, disks } from "../disks/index.ts";
 import type { NameCarrier, NodeKeeper } from "../nodes/index.ts";
 import { guestDeleted } from "./contract.ts";
 import { diskEvent, guestEvent } from "./creation.ts";
-import { foreignDomains, guestInterfaces, guests } from "./schema.ts";
+import { foreignDomains, guestDetails, guestInterfaces, guests } from "./schema.ts";
 
 const guestKey = (uuid: string): string => `guest:${uuid}`;
 const diskKey = (uuid: string): string => `disk:${uuid}`;
@@ -62,6 +62,7 @@ export function guestKeeper(context: Pick<ControllerContext, "store" | "hooks">)
           : [
               remove(disks, inArray(disks.guestUuid, gone)),
               remove(guestInterfaces, inArray(guestInterfaces.guestUuid, gone)),
+              remove(guestDetails, inArray(guestDetails.guestUuid, gone)),
               remove(guests, inArray(guests.uuid, gone)),
               remove(foreignDomains, inArray(foreignDomains.uuid, gone)),
             ];

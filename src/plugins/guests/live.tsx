@@ -1,9 +1,11 @@
 /** What of the guests' pages changes by itself: rows and counts of the list, and the parts of a guest's page. */
 import { AppError, type LiveEvent, type Viewer } from "jimv";
 import { html, prepend, remove, replace, TableRow } from "jimv/ui";
+import { detailsTopic } from "./details.ts";
 import { GuestGone, type GuestTab, guestScene, guestTabs } from "./pages-guest.tsx";
 import { GuestDisks, GuestFacts, GuestHappened } from "./pages-guest-facts.tsx";
 import { GuestHead, GuestNow } from "./pages-guest-head.tsx";
+import { GuestScreenshot, GuestXml } from "./pages-guest-look.tsx";
 import { countPayloads, newerPayload, shownBy } from "./pages-list.tsx";
 import { guestTable, type PageNeeds, rowId } from "./pages-parts.tsx";
 
@@ -15,6 +17,7 @@ interface GuestNews {
 /** The guest that an event is about, and whether counts may have changed. */
 function subjectOf(event: LiveEvent): { uuid: string; counts: boolean; made: boolean } | null {
   const data = (event.data ?? {}) as GuestNews & { targetType?: string; targetKey?: string };
+  if (event.topic === detailsTopic) return { uuid: event.key, counts: false, made: false };
   if (event.topic === "guest") return { uuid: event.key, counts: true, made: data.state === "creating" };
   if (event.topic === "task" && data.targetType === "guest" && data.targetKey)
     return { uuid: data.targetKey, counts: false, made: false };
@@ -36,14 +39,15 @@ export function guestLive(needs: PageNeeds): void {
   });
   web.live({
     name: "guest",
-    topics: ["guest", "task", "disk"],
+    topics: ["guest", "task", "disk", detailsTopic],
     role: "reader",
     async render(event, { viewer, key }) {
       const [uuid = "", asked] = (key ?? "").split(".");
       const tab = guestTabs.find((one) => one === asked) ?? "overview";
       // A disk's event does not say whose it is; disks change seldom.
       const about = event.topic === "disk" ? uuid : subjectOf(event)?.uuid;
-      return about === uuid ? guestPayloads(uuid, tab, viewer, needs) : [];
+      if (about !== uuid) return [];
+      return guestPayloads(uuid, tab, viewer, needs, event.topic === detailsTopic);
     },
   });
 }
@@ -69,18 +73,24 @@ async function guestPayloads(
   tab: GuestTab,
   viewer: Viewer,
   needs: PageNeeds,
+  onlyDetails: boolean,
 ): Promise<string[]> {
   const scene = await guestScene(uuid, tab, needs).catch((error: unknown) => {
     if (error instanceof AppError && error.kind === "notFound") return null;
     throw error;
   });
   if (!scene) return [replace("guest-page", await html(<GuestGone viewer={viewer} />))];
-  const parts = [
+  const look = [
+    ["guest-screen", <GuestScreenshot scene={scene} viewer={viewer} />],
+    ...(tab === "xml" ? [["guest-xml", <GuestXml scene={scene} viewer={viewer} />] as const] : []),
+  ] as const;
+  const rest = [
     ["guest-head", <GuestHead scene={scene} viewer={viewer} />],
     ["guest-now", <GuestNow scene={scene} viewer={viewer} />],
     ["guest-facts", <GuestFacts scene={scene} viewer={viewer} />],
     ["guest-disks", <GuestDisks guest={scene.guest} viewer={viewer} />],
     ["guest-tasks", <GuestHappened scene={scene} viewer={viewer} all={tab === "tasks"} />],
   ] as const;
+  const parts = onlyDetails ? look : [...rest, ...look];
   return Promise.all(parts.map(async ([id, part]) => replace(id, await html(part))));
 }

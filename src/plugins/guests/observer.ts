@@ -2,7 +2,7 @@
  * The node's eye on its domains: each of libvirt's events becomes a report at once, and the full list follows
  * from time to time. What is reported last is always what was true last, also when a list and an event cross.
  */
-import { type DomainEvent, errorText, type NodeContext, timing } from "jimv";
+import { type DomainEvent, type DomainFact, errorText, type NodeContext, timing } from "jimv";
 import type { Observed } from "./states.ts";
 
 /** Libvirt tells of a definition by several events in a row; the list waits until they have passed. */
@@ -15,7 +15,14 @@ export class Observer {
   private listAgain = false;
   private listPlanned = false;
 
+  private readonly listeners = new Set<(facts: readonly DomainFact[]) => void>();
+
   constructor(private readonly context: NodeContext) {}
+
+  /** Hands each full list to others, so that nobody else asks for one. */
+  onList(listener: (facts: readonly DomainFact[]) => void): void {
+    this.listeners.add(listener);
+  }
 
   start(): void {
     const { hypervisor, context } = { hypervisor: this.context.hypervisor, context: this.context };
@@ -88,6 +95,7 @@ export class Observer {
     const crossing = this.cross();
     try {
       const all = await hypervisor.domains();
+      for (const listener of this.listeners) listener(all);
       const domains = all
         .filter((fact) => !crossing.has(fact.uuid))
         .map(({ uuid, name, state, clusterId, vcpus, memoryMiB }) => ({

@@ -92,6 +92,28 @@ export function guestActions(needs: PageNeeds): void {
       return actedOn(call, hrefOf(call.params.uuid ?? ""));
     },
   });
+  web.page({
+    method: "POST",
+    path: "/guests/{uuid}/look",
+    role: "reader",
+    async handle(call) {
+      await service.look(call.params.uuid ?? "");
+      return actedOn(call, hrefOf(call.params.uuid ?? ""));
+    },
+  });
+  web.page({
+    method: "GET",
+    path: "/guests/{uuid}/screen",
+    role: "operator",
+    async handle({ params }) {
+      const details = await service.details(params.uuid ?? "");
+      if (!details?.screen) throw new AppError("notFound", "guests.page.screenNone");
+      return new Response(Buffer.from(details.screen, "base64"), {
+        // Its address says when it was taken. Of nobody else's business, so no shared cache may keep it.
+        headers: { "content-type": "image/png", "cache-control": "private, max-age=60" },
+      });
+    },
+  });
   edits(needs);
 }
 

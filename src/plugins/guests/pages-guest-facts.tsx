@@ -45,6 +45,14 @@ export function GuestFacts({ scene: { guest }, viewer }: { scene: GuestScene; vi
           },
           { label: t("guests.page.system"), value: guest.templateName },
           { label: t("guests.page.hostname"), value: guest.hostname, copy: guest.hostname },
+          ...guest.interfaces.flatMap(({ addresses }) =>
+            addresses.map(({ address, prefix, source }) => ({
+              label: t("guests.page.address"),
+              value: <span title={t(`guests.page.addressBy.${source}`, { prefix })}>{address}</span>,
+              mono: true,
+              copy: address,
+            })),
+          ),
           ...(nic ? [{ label: t("guests.page.mac"), value: nic.mac, mono: true, copy: nic.mac }] : []),
           ...(nic ? [{ label: t("guests.page.network"), value: nic.network ?? nic.bridge ?? "" }] : []),
           ...(guest.hasPassword ? [{ label: t("guests.page.user"), value: guest.userName }] : []),

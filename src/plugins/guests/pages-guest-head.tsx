@@ -24,6 +24,7 @@ import {
   powerActions,
   runningTask,
 } from "./pages-parts.tsx";
+import type { GuestDetails } from "./schema.ts";
 import type { GuestDetail, GuestTask } from "./views.ts";
 import { wordsOf } from "./words-pages.ts";
 
@@ -31,6 +32,8 @@ import { wordsOf } from "./words-pages.ts";
 export interface GuestScene {
   guest: GuestDetail;
   node: NodeView | null;
+  /** Definition and screen as its node last told them. */
+  details: GuestDetails | null;
   /** Newest first. */
   happened: Task[];
 }

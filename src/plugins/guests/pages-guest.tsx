@@ -3,10 +3,11 @@ import { and, desc, eq, tasks, type Viewer } from "jimv";
 import { Button, Notice, Row, say, type Tab, Tabs, WithRail } from "jimv/ui";
 import { GuestDisks, GuestFacts, GuestHappened } from "./pages-guest-facts.tsx";
 import { GuestHead, GuestNow, type GuestScene } from "./pages-guest-head.tsx";
+import { GuestScreenshot, GuestXml } from "./pages-guest-look.tsx";
 import { hrefOf, type PageNeeds } from "./pages-parts.tsx";
 import { wordsOf } from "./words-pages.ts";
 
-export const guestTabs = ["overview", "disks", "tasks"] as const;
+export const guestTabs = ["overview", "disks", "tasks", "xml"] as const;
 export type GuestTab = (typeof guestTabs)[number];
 
 const happenedShown = 6;
@@ -15,15 +16,16 @@ const tasksShown = 100;
 /** @throws AppError notFound */
 export async function guestScene(uuid: string, tab: GuestTab, needs: PageNeeds): Promise<GuestScene> {
   const guest = await needs.service.get(uuid);
-  const [node, happened] = await Promise.all([
+  const [node, details, happened] = await Promise.all([
     needs.nodes.get(guest.nodeName),
+    needs.service.details(uuid),
     needs.context.store.select(tasks, {
       where: and(eq(tasks.targetType, "guest"), eq(tasks.targetKey, uuid)),
       orderBy: [desc(tasks.createdAt)],
       limit: tab === "tasks" ? tasksShown : happenedShown,
     }),
   ]);
-  return { guest, node, happened };
+  return { guest, node, details, happened };
 }
 
 export function guestPage(scene: GuestScene, tab: GuestTab, viewer: Viewer) {
@@ -39,19 +41,29 @@ export function guestPage(scene: GuestScene, tab: GuestTab, viewer: Viewer) {
       count: guest.disks.length,
     },
     { key: "tasks", href: `${href}?tab=tasks`, label: say(viewer.language, "nav.tasks") },
+    { key: "xml", href: `${href}?tab=xml`, label: "XML" },
   ];
   return (
     <div id="guest-page" class="stack">
       <GuestHead scene={scene} viewer={viewer} />
       <Tabs tabs={tabs} current={tabs.find((one) => one.key === tab)?.href ?? href} label={guest.name} />
       {tab === "overview" ? (
-        <WithRail rail={<GuestFacts scene={scene} viewer={viewer} />}>
+        <WithRail
+          rail={
+            <>
+              <GuestScreenshot scene={scene} viewer={viewer} />
+              <GuestFacts scene={scene} viewer={viewer} />
+            </>
+          }
+        >
           <GuestNow scene={scene} viewer={viewer} />
           <GuestDisks guest={guest} viewer={viewer} />
           <GuestHappened scene={scene} viewer={viewer} />
         </WithRail>
       ) : tab === "disks" ? (
         <GuestDisks guest={guest} viewer={viewer} />
+      ) : tab === "xml" ? (
+        <GuestXml scene={scene} viewer={viewer} />
       ) : (
         <GuestHappened scene={scene} viewer={viewer} all />
       )}

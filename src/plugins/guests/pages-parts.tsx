@@ -191,7 +191,7 @@ export function guestTable(viewer: Viewer): TableSpec<GuestView> {
       {
         key: "state",
         label: (lang) => say(lang, "label.state"),
-        width: "xl",
+        width: "l",
         sort: true,
         card: "state",
         cell: (guest) => <GuestState guest={guest} viewer={viewer} />,
@@ -204,24 +204,36 @@ export function guestTable(viewer: Viewer): TableSpec<GuestView> {
         cell: (guest) => guest.nodeName,
       },
       {
+        key: "address",
+        label: () => t("guests.page.address"),
+        width: "m",
+        cell: ({ addresses: [first, ...more] }) =>
+          first === undefined ? (
+            <span class="dim">–</span>
+          ) : (
+            <span class="mono" title={[first, ...more].join("\n")}>
+              {first}
+              {more.length > 0 ? <span class="dim"> +{more.length}</span> : null}
+            </span>
+          ),
+      },
+      {
         key: "memoryMiB",
         label: (lang) => say(lang, "label.size"),
         width: "m",
         sort: true,
-        cell: (guest, lang) =>
-          t("guests.page.size", { vcpus: guest.vcpus, memory: mebibytes(lang, guest.memoryMiB) }),
-      },
-      {
-        key: "disk",
-        label: (lang) => say(lang, "label.disk"),
-        width: "s",
-        card: "hide",
-        cell: (guest, lang) =>
-          guest.diskSizeGiB === null ? (
-            <span class="dim">–</span>
-          ) : (
-            bytes(lang, guest.diskSizeGiB * bytesPerGiB)
-          ),
+        cell: (guest, lang) => (
+          <TwoLines
+            title={t("guests.page.size", { vcpus: guest.vcpus, memory: mebibytes(lang, guest.memoryMiB) })}
+            sub={
+              guest.diskSizeGiB === null
+                ? null
+                : t("guests.page.sizeDisk", {
+                    size: bytes(lang, guest.diskSizeGiB * bytesPerGiB),
+                  })
+            }
+          />
+        ),
       },
       {
         key: "createdAt",

@@ -73,6 +73,8 @@ function lists(needs: PageNeeds): void {
       const asked = url.searchParams.get("tab");
       const tab: GuestTab = guestTabs.find((one) => one === asked) ?? "overview";
       const scene = await guestScene(uuid, tab, needs);
+      // What the node tells comes by the live view: the page does not wait for it.
+      await needs.service.look(uuid);
       return {
         page: guestPage(scene, tab, viewer),
         title: scene.guest.name,

@@ -18,7 +18,15 @@ import {
 import { disks } from "../disks/index.ts";
 import type { Ground, GuestNeeds } from "./needs.ts";
 import type { GuestListQuery, guestSorts } from "./requests.ts";
-import { type ForeignDomain, foreignDomains, type Guest, guestInterfaces, guests } from "./schema.ts";
+import {
+  type ForeignDomain,
+  foreignDomains,
+  type Guest,
+  type GuestDetails,
+  guestDetails,
+  guestInterfaces,
+  guests,
+} from "./schema.ts";
 import { type GuestState, guestGroups } from "./states.ts";
 import { createGuest, initGuest, shutdownGuest } from "./tasks.ts";
 import { type GuestDetail, type GuestView, guestDetail, guestView } from "./views.ts";
@@ -84,6 +92,11 @@ export class GuestReading {
     return guestDetail(view, guest, hers, interfaces);
   }
 
+  /** What its node told of the guest when somebody looked; null before anybody did. */
+  details(uuid: string): Promise<GuestDetails | null> {
+    return this.ground.store.first(guestDetails, { where: eq(guestDetails.guestUuid, uuid) });
+  }
+
   counts(): Promise<Map<GuestState, number>> {
     return this.ground.store.countBy(guests, guests.state);
   }
@@ -117,21 +130,24 @@ export class GuestReading {
   private async viewsOf(rows: readonly Guest[]): Promise<GuestView[]> {
     if (rows.length === 0) return [];
     const uuids = rows.map((guest) => guest.uuid);
-    const [open, systemDisks, nodes] = await Promise.all([
+    const [open, systemDisks, interfaces, nodes] = await Promise.all([
       this.ground.tasks.openFor("guest", uuids),
       this.ground.store.select(disks, {
         where: and(inArray(disks.guestUuid, uuids), eq(disks.role, "system")),
       }),
+      this.ground.store.select(guestInterfaces, { where: inArray(guestInterfaces.guestUuid, uuids) }),
       this.needs.nodes.list(),
     ]);
     const offline = new Set(nodes.filter((node) => node.state === "offline").map((node) => node.name));
     const tasksOf = Map.groupBy(open, (task: Task) => task.targetKey);
+    const interfacesOf = Map.groupBy(interfaces, (one) => one.guestUuid);
     const diskOf = new Map(systemDisks.map((disk) => [disk.guestUuid, disk]));
     return rows.map((guest) =>
       guestView(guest, {
         tasks: tasksOf.get(guest.uuid) ?? [],
         nodeOffline: offline.has(guest.nodeName),
         systemDisk: diskOf.get(guest.uuid) ?? null,
+        interfaces: interfacesOf.get(guest.uuid) ?? [],
         cancellable: (kind) => cancellableKinds.has(kind),
       }),
     );

@@ -114,6 +114,27 @@ export function startRoutes(context: ControllerContext, service: GuestService): 
     },
   });
 
+  web.api({
+    method: "GET",
+    path: "/guests/{uuid}/definition",
+    summary: "A guest's libvirt definition",
+    description:
+      "As its node last told it, without secrets; asking also makes the node tell it anew. 404 until it did once.",
+    tag,
+    role: "reader",
+    params: GuestPath,
+    answer: {
+      status: 200,
+      schema: Type.Object({ xml: Type.String(), at: Type.Integer({ description: "UTC milliseconds" }) }),
+    },
+    async handle({ params }) {
+      await service.look(params.uuid);
+      const details = await service.details(params.uuid);
+      if (!details) throw new AppError("notFound", "guests.noDefinition", {});
+      return { body: { xml: details.xml, at: details.xmlAt } };
+    },
+  });
+
   for (const [action, summary] of Object.entries(powerSummaries) as [PowerAction, string][])
     web.api({
       method: "POST",

@@ -74,6 +74,13 @@ export const guests = table(
 );
 export type Guest = Row<typeof guests>;
 
+/** An address that a guest was seen with, and who said so: the host's DHCP server, or the agent in the guest. */
+export interface ObservedAddress {
+  address: string;
+  prefix: number;
+  source: "lease" | "agent";
+}
+
 export const guestInterfaces = table(
   "guests_interfaces",
   {
@@ -84,10 +91,24 @@ export const guestInterfaces = table(
     /** One of both. */
     network: text(64),
     bridge: text(15),
+    /** What its node saw on it; null before anything was. */
+    addresses: json<ObservedAddress[]>(),
   },
   (t) => [index("guests_interfaces_guest", t.guestUuid)],
 );
 export type GuestInterface = Row<typeof guestInterfaces>;
+
+/** What a guest's node told when somebody looked at the guest; kept so that the page has it when the node is away. */
+export const guestDetails = table("guests_details", {
+  guestUuid: text(36).primaryKey(),
+  /** The stored definition, without secrets. */
+  xml: longText().notNull(),
+  xmlAt: time().notNull(),
+  /** A small picture of the screen, PNG in base64; null when there is none. */
+  screen: longText(),
+  screenAt: time(),
+});
+export type GuestDetails = Row<typeof guestDetails>;
 
 /** `foreign`: not made by JimV. `orphan`: made by this cluster, but no guest is known for it any more. */
 export type ForeignKind = "foreign" | "orphan";

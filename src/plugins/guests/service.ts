@@ -12,6 +12,7 @@ import {
   type Statement,
   StoreExpectationError,
   StoreUniqueError,
+  timing,
   update,
 } from "jimv";
 import { disks } from "../disks/index.ts";
@@ -20,6 +21,7 @@ import { Capacity, readyNode } from "./capacity.ts";
 import { type Begun, type GuestService, guestBeforeBoot, type PowerAction } from "./contract.ts";
 import { Creation, guestEvent } from "./creation.ts";
 import { prepareInit } from "./init.ts";
+import { lookTopic } from "./looking.ts";
 import { checkName, nameKeyOf } from "./naming.ts";
 import type { Ground, GuestNeeds, PlaceableNode } from "./needs.ts";
 import { GuestReading } from "./reading.ts";
@@ -77,6 +79,8 @@ export class Guests extends GuestReading implements GuestService {
   private readonly creation: Creation;
   private readonly bookings: Bookings;
   private readonly capacity: Capacity;
+  /** When each guest's node was last asked, of those asked lately. */
+  private readonly looks = new Map<string, number>();
 
   constructor(ground: Ground, needs: GuestNeeds) {
     super(ground, needs);
@@ -215,6 +219,16 @@ export class Guests extends GuestReading implements GuestService {
       await this.begin(guest, {}, task);
       return { task: { id: task.id } };
     });
+  }
+
+  async look(uuid: string): Promise<void> {
+    const { nodeName } = await this.row(uuid);
+    const now = this.ground.clock.now();
+    if (now - (this.looks.get(uuid) ?? 0) < timing.lookAgainMilliseconds) return;
+    for (const [other, at] of this.looks)
+      if (now - at >= timing.lookAgainMilliseconds) this.looks.delete(other);
+    this.looks.set(uuid, now);
+    this.ground.ask(nodeName, lookTopic, uuid);
   }
 
   async screen(uuid: string): Promise<GuestScreen> {

@@ -22,7 +22,7 @@ import { prepareInit } from "./init.ts";
 import { freePorts, nameKeyOf } from "./naming.ts";
 import type { GuestNeeds } from "./needs.ts";
 import { changeGuest, releasedSet, stateSet } from "./observation.ts";
-import { type Guest, guestInterfaces, guests } from "./schema.ts";
+import { type Guest, guestDetails, guestInterfaces, guests } from "./schema.ts";
 import type { GuestState, Observed } from "./states.ts";
 import {
   attachDisk,
@@ -108,6 +108,7 @@ export function registerSettlements(context: ControllerContext, needs: GuestNeed
             ...(isGivenUp(error) ? {} : { seedPath: null }),
           }),
           remove(guestInterfaces, eq(guestInterfaces.guestUuid, guest.uuid)),
+          remove(guestDetails, eq(guestDetails.guestUuid, guest.uuid)),
           // A node that was given up may still have made them: they stay known, so that deleting removes them.
           isGivenUp(error)
             ? update(disks, { state: "failed", ...failure(error) }, eq(disks.guestUuid, guest.uuid))
@@ -199,6 +200,7 @@ export function registerSettlements(context: ControllerContext, needs: GuestNeed
         ),
         update(disks, { guestUuid: null, target: null, state: "idle" }, eq(disks.guestUuid, guest.uuid)),
         remove(guestInterfaces, eq(guestInterfaces.guestUuid, guest.uuid)),
+        remove(guestDetails, eq(guestDetails.guestUuid, guest.uuid)),
         remove(guests, eq(guests.uuid, guest.uuid), { expect: 1 }),
       ];
       const along: Statement[] = [];

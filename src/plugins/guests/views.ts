@@ -1,7 +1,7 @@
 /** What others see of guests: pages, API, console and other plugins. Made from rows here, in one place. */
 import { type Task, type TSchema, Type } from "jimv";
 import type { Disk } from "../disks/index.ts";
-import type { Args, Guest, GuestInterface } from "./schema.ts";
+import type { Args, Guest, GuestInterface, ObservedAddress } from "./schema.ts";
 import {
   type Action,
   allowed,
@@ -69,6 +69,8 @@ export interface GuestView {
   userName: string;
   hasPassword: boolean;
   hostname: string;
+  /** Those that it was seen with, IPv4 first; none while it is off. */
+  addresses: string[];
   vncPort: number | null;
   /** What may be asked of it now. */
   actions: readonly Action[];
@@ -82,7 +84,12 @@ export interface GuestView {
 /** Everything about one guest. */
 export interface GuestDetail extends GuestView {
   disks: GuestDiskView[];
-  interfaces: { mac: string; network: string | null; bridge: string | null }[];
+  interfaces: {
+    mac: string;
+    network: string | null;
+    bridge: string | null;
+    addresses: ObservedAddress[];
+  }[];
   observedState: string | null;
   observedAt: number | null;
 }
@@ -130,6 +137,7 @@ export const GuestSchema = Type.Object({
   userName: Type.String(),
   hasPassword: Type.Boolean(),
   hostname: Type.String(),
+  addresses: Type.Array(Type.String(), { description: "Seen by the node's DHCP server or the guest agent" }),
   vncPort: nullable(Type.Integer()),
   actions: Type.Array(literals(guestActions), { description: "What may be asked of it now" }),
   tasks: Type.Array(
@@ -162,12 +170,31 @@ export const GuestDetailSchema = Type.Composite([
       }),
     ),
     interfaces: Type.Array(
-      Type.Object({ mac: Type.String(), network: nullable(Type.String()), bridge: nullable(Type.String()) }),
+      Type.Object({
+        mac: Type.String(),
+        network: nullable(Type.String()),
+        bridge: nullable(Type.String()),
+        addresses: Type.Array(
+          Type.Object({
+            address: Type.String(),
+            prefix: Type.Integer(),
+            source: literals(["lease", "agent"]),
+          }),
+        ),
+      }),
     ),
     observedState: nullable(Type.String()),
     observedAt: nullable(Type.Integer()),
   }),
 ]);
+
+/** Of all interfaces in their order, those that people type more often first. */
+function addressesOf(interfaces: readonly GuestInterface[]): string[] {
+  const all = [...interfaces]
+    .sort((a, b) => a.position - b.position)
+    .flatMap(({ addresses }) => (addresses ?? []).map(({ address }) => address));
+  return [...all.filter((one) => !one.includes(":")), ...all.filter((one) => one.includes(":"))];
+}
 
 const said = (word: string | null, args: Args | null): Said | null =>
   word ? { word, args: args ?? {} } : null;
@@ -179,6 +206,7 @@ export function guestView(
     tasks: readonly Task[];
     nodeOffline: boolean;
     systemDisk: Pick<Disk, "sizeGiB"> | null;
+    interfaces: readonly GuestInterface[];
     cancellable: (kind: string) => boolean;
   },
 ): GuestView {
@@ -207,6 +235,7 @@ export function guestView(
     userName: guest.userName,
     hasPassword: guest.passwordSealed !== null,
     hostname: guest.hostname,
+    addresses: addressesOf(of.interfaces),
     vncPort: guest.vncPort,
     actions: allowed[guest.state],
     tasks: [...of.tasks]
@@ -238,7 +267,7 @@ export function guestDetail(
       .sort((a, b) => (a.target ?? "").localeCompare(b.target ?? "")),
     interfaces: [...interfaces]
       .sort((a, b) => a.position - b.position)
-      .map(({ mac, network, bridge }) => ({ mac, network, bridge })),
+      .map(({ mac, network, bridge, addresses }) => ({ mac, network, bridge, addresses: addresses ?? [] })),
     observedState: guest.observedState,
     observedAt: guest.observedAt,
   };

@@ -67,6 +67,8 @@ export const guestsWords = defineWords({
     "guests.busy": "Another task is at work on {name}. Wait until it has ended; the guest's page shows it.",
     "guests.changing": "The guest changes just now. Look at its state, then try again.",
     "guests.notFound": "There is no guest {uuid}. It may have been deleted.",
+    "guests.noDefinition":
+      "The guest's node has not told its definition yet. It was asked: try again in a moment.",
     "guests.vanished":
       "Its domain is gone from node {node}: somebody removed it outside of JimV. Delete the guest; its disks go along.",
     "guests.deleteRunning": "{name} runs. Shut it down first, or delete it with force.",
@@ -202,6 +204,7 @@ export const guestsWords = defineWords({
     "guests.busy": "{name} 上有其他任务正在进行，请等待其结束；虚拟机页面可查看该任务。",
     "guests.changing": "虚拟机状态正在变化，请查看其状态后重试。",
     "guests.notFound": "没有虚拟机 {uuid}，可能已被删除。",
+    "guests.noDefinition": "节点尚未上报该虚拟机的定义。已经询问，请稍后再试。",
     "guests.vanished":
       "它在节点 {node} 上的虚拟机定义已不存在：有人在 JimV 之外将其移除。请删除该虚拟机，其磁盘会一并删除。",
     "guests.deleteRunning": "{name} 正在运行。请先关机，或选择强制删除。",

@@ -1,0 +1,46 @@
+/** Addresses that the host's own DHCP server (libvirt's dnsmasq) gave to a domain. Runs in call workers. */
+import { type Pointer, read } from "bun:ffi";
+import { borrowString, type Context, numberOf, out, outPointer, using } from "./call.ts";
+import { withDomain } from "./domain.ts";
+import type { GuestAddress } from "./hypervisor.ts";
+
+/** VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_LEASE */
+const fromLeases = 0;
+/** sizeof(virDomainIPAddress): int type @0; char *addr @8; unsigned int prefix @16 */
+const addressBytes = 24;
+
+/** Only what is leased now; a domain that does not run has none. */
+export function leases(context: Context, uuid: string): GuestAddress[] {
+  const { lib } = context;
+  return withDomain(context, uuid, (domain) => {
+    const array = out(8);
+    const count = numberOf(
+      context,
+      "read the addresses of the domain",
+      lib.virDomainInterfaceAddresses(domain, array, fromLeases, 0),
+    );
+    const found: GuestAddress[] = [];
+    const interfaces = outPointer(array);
+    if (!interfaces) return found;
+    using(interfaces, lib.free, () => {
+      for (let i = 0; i < count; i++)
+        using(read.ptr(interfaces, i * 8) as Pointer, lib.virDomainInterfaceFree, (one) => {
+          found.push(...addressesOf(one));
+        });
+    });
+    return found;
+  });
+}
+
+/** virDomainInterface: char *name @0; char *hwaddr @8; unsigned int naddrs @16; virDomainIPAddress *addrs @24 */
+function addressesOf(one: Pointer): GuestAddress[] {
+  const hardware = read.ptr(one, 8) as Pointer;
+  if (!hardware) return [];
+  const mac = borrowString(hardware).toLowerCase();
+  const list = read.ptr(one, 24) as Pointer;
+  return Array.from({ length: read.u32(one, 16) }, (_, at) => ({
+    mac,
+    address: borrowString(read.ptr(list, at * addressBytes + 8) as Pointer),
+    prefix: read.u32(list, at * addressBytes + 16),
+  }));
+}
