@@ -4,8 +4,11 @@ import { realClock } from "../core/clock.ts";
 import { type Config, ConfigError, dataFiles } from "../core/config/config.ts";
 import { redisConnection, storeConnection } from "../core/config/connections.ts";
 import { type Log, stderrLog } from "../core/log/log.ts";
+import type { RoadStatus } from "../core/road/contract.ts";
 import { openRedisNodeRoad } from "../core/road/redis-node.ts";
 import { taskWords } from "../core/tasks/words.ts";
+import { timing } from "../core/timing.ts";
+import type { Undo } from "../core/undo.ts";
 import { WordBook } from "../core/words.ts";
 import { type CommandSpec, UsageError } from "./commands.ts";
 import { allPlugins, makeDataFolder } from "./controller-side.ts";
@@ -137,10 +140,32 @@ async function runNode(config: Config, membership: Membership, log: Log): Promis
     if (refusal) log.error(words.say("en", refusal.word, refusal.args));
     else log.info("the controller takes this node again");
   });
+  const watch = tellWhenAway(() => road.status(), log);
   console.log(`JimV node ${node} works for cluster ${clusterId}`);
   return untilStopped(clock, log, async () => {
+    watch();
     await side.stop();
     await road.close();
+  });
+}
+
+/** Says why the road is away, once for each reason: a node that was removed must not be silent about it. */
+function tellWhenAway(status: () => RoadStatus, log: Log): Undo {
+  let told: string | null = null;
+  return realClock.every(timing.heartbeatMilliseconds, () => {
+    const { connected, reason } = status();
+    if (connected || reason === told) {
+      if (connected) told = null;
+      return;
+    }
+    told = reason;
+    const isRefused = /WRONGPASS|NOAUTH|NOPERM/.test(reason ?? "");
+    log.warn(
+      isRefused
+        ? "Redis refuses this node's secret: the node was removed from the cluster, or joined anew elsewhere. Join again with a new token"
+        : "Redis can't be reached: guests go on running, reports wait",
+      { reason },
+    );
   });
 }
 
