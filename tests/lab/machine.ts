@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { until } from "../support/app.ts";
+import { until } from "../support/client.ts";
 import { run } from "../support/processes.ts";
 import { childOf, Program } from "./program.ts";
 import type { Room } from "./room.ts";

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { until } from "../support/app.ts";
+import { until } from "../support/client.ts";
 import { startTimeOf } from "../support/processes.ts";
 import { LabNode } from "./node.ts";
 import { Room } from "./room.ts";

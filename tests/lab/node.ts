@@ -1,7 +1,7 @@
 /** A machine of the lab that can run guests: it has a libvirtd that others reach over TCP for migrations. */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { until } from "../support/app.ts";
+import { until } from "../support/client.ts";
 import { run } from "../support/processes.ts";
 import { idOf, type Machine } from "./machine.ts";
 import type { Program } from "./program.ts";

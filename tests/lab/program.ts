@@ -1,6 +1,6 @@
 /** A program that runs on a machine of the lab: it can be stopped, continued, killed and started again. */
-import { closeSync, openSync, readFileSync } from "node:fs";
-import { until } from "../support/app.ts";
+import { closeSync, existsSync, openSync, readFileSync } from "node:fs";
+import { until } from "../support/client.ts";
 import { startTimeOf } from "../support/processes.ts";
 
 const startMilliseconds = 10_000;
@@ -62,7 +62,8 @@ export class Program {
 
   /** All that it has printed since the lab began. */
   get output(): string {
-    return readFileSync(this.options.log, "utf8");
+    const { log } = this.options;
+    return existsSync(log) ? readFileSync(log, "utf8") : "";
   }
 
   signal(signal: NodeJS.Signals): void {

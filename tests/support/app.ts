@@ -14,8 +14,10 @@ import {
   writeFileSync,
 } from "node:fs";
 import { basename, join } from "node:path";
-import { randomPassword } from "../../src/core/vault.ts";
+import { Client, until } from "./client.ts";
 import { markedProcess, processMark } from "./processes.ts";
+
+export { type TaskBody, until } from "./client.ts";
 
 const parent = "/var/tmp";
 const prefix = "jimv-app-";
@@ -35,34 +37,14 @@ export interface AppOptions {
   plugins?: string[];
 }
 
-export interface Answer<T = Record<string, unknown>> {
-  status: number;
-  body: T;
-}
-
-/** A task as the API tells it. */
-export interface TaskBody {
-  id: string;
-  kind: string;
-  state: "queued" | "running" | "succeeded" | "failed" | "cancelled";
-  progress: number;
-  step: string | null;
-  etaSeconds: number | null;
-  error: { word: string; detail: string } | null;
-  leftovers: boolean;
-}
-
-export class App {
+export class App extends Client {
   readonly data: string;
   readonly storage: string;
-  readonly adminName = "admin";
-  readonly adminPassword = randomPassword(16);
   readonly nodeName = "test-node";
   /** `http://127.0.0.1:PORT` of the running program. */
   url = "";
   /** All that it has printed, for when something goes wrong. */
   output = "";
-  private token = "";
   private child: Bun.Subprocess<"ignore", "pipe", "pipe"> | null = null;
   private readonly cleanup = (): void => sweep(this.folder);
 
@@ -70,6 +52,7 @@ export class App {
     readonly folder: string,
     private readonly options: AppOptions,
   ) {
+    super();
     this.data = join(folder, "data");
     this.storage = options.storage ?? join(folder, "disks");
   }
@@ -193,61 +176,6 @@ export class App {
     sweep(this.folder);
   }
 
-  /** Calls the API as an administrator's token; signs in at the first call. */
-  async api<T = Record<string, unknown>>(method: string, path: string, body?: unknown): Promise<Answer<T>> {
-    if (this.token === "") this.token = await this.makeToken();
-    const response = await fetch(`${this.url}/api/v1${path}`, {
-      method,
-      headers: {
-        authorization: `Bearer ${this.token}`,
-        ...(body === undefined ? {} : { "content-type": "application/json" }),
-      },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    });
-    const text = await response.text();
-    return { status: response.status, body: (text === "" ? {} : JSON.parse(text)) as T };
-  }
-
-  /** As `api`, for calls that must go well. */
-  async ask<T = Record<string, unknown>>(method: string, path: string, body?: unknown): Promise<T> {
-    const answer = await this.api<T>(method, path, body);
-    if (answer.status >= 300)
-      throw new Error(`${method} ${path} answered ${answer.status}: ${JSON.stringify(answer.body)}`);
-    return answer.body;
-  }
-
-  private async makeToken(): Promise<string> {
-    const signIn = await fetch(`${this.url}/api/v1/sessions`, {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify({ name: this.adminName, password: this.adminPassword }),
-    });
-    if (signIn.status !== 201) throw new Error(`sign-in answered ${signIn.status}: ${await signIn.text()}`);
-    const { csrfToken } = (await signIn.json()) as { csrfToken: string };
-    const cookie = signIn.headers.get("set-cookie")?.split(";")[0] ?? "";
-    const made = await fetch(`${this.url}/api/v1/tokens`, {
-      method: "POST",
-      headers: { "content-type": "application/json", cookie, "x-csrf-token": csrfToken },
-      body: JSON.stringify({ name: `test-${randomPassword(6)}`, role: "administrator" }),
-    });
-    if (made.status !== 201) throw new Error(`a token was refused: ${await made.text()}`);
-    return ((await made.json()) as { token: string }).token;
-  }
-
-  task(id: string): Promise<TaskBody> {
-    return this.ask("GET", `/tasks/${id}`);
-  }
-
-  /** Waits for a task's end, however it ends. */
-  async ended(id: string, ms = 120_000): Promise<TaskBody> {
-    let last: TaskBody | null = null;
-    await until(`task ${id} ends`, ms, async () => {
-      last = await this.task(id);
-      return !["queued", "running"].includes(last.state);
-    });
-    return last ?? this.task(id);
-  }
-
   /** Waits until the node is set up and reported. */
   async nodeReady(ms = 180_000): Promise<void> {
     type Node = { configured: boolean; state: string; hypervisor: { connected: boolean } | null };
@@ -257,35 +185,6 @@ export class App {
         status === 200 && body.configured && body.state === "live" && body.hypervisor?.connected === true
       );
     });
-  }
-
-  /** Registers an image and waits until it is ready; its id. */
-  async registerTemplate(path: string, more: Record<string, unknown> = {}): Promise<string> {
-    type Registered = { task: { id: string }; template: { id: string } };
-    const { task, template } = await this.ask<Registered>("POST", "/templates", {
-      name: "Demo",
-      path,
-      osFamily: "linux",
-      init: "agent",
-      ...more,
-    });
-    const ended = await this.ended(task.id);
-    if (ended.state !== "succeeded") throw new Error(`template refused: ${JSON.stringify(ended)}`);
-    return template.id;
-  }
-}
-
-/** Looks again and again until it is so. @throws Error that says what was waited for */
-export async function until(
-  what: string,
-  ms: number,
-  done: () => boolean | Promise<boolean>,
-  pauseMs = 50,
-): Promise<void> {
-  const end = Date.now() + ms;
-  while (!(await done())) {
-    if (Date.now() > end) throw new Error(`waited ${ms} ms in vain: ${what}`);
-    await Bun.sleep(pauseMs);
   }
 }
 

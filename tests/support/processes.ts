@@ -24,8 +24,16 @@ export function markedProcess(file: string): number | null {
 }
 
 /** What a command prints. @throws Error with the command and what it complains of */
-export async function run(command: readonly string[]): Promise<string> {
-  const child = Bun.spawn([...command], { stdin: "ignore", stdout: "pipe", stderr: "pipe" });
+export async function run(
+  command: readonly string[],
+  environment: Record<string, string> = {},
+): Promise<string> {
+  const child = Bun.spawn([...command], {
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
+    env: { ...process.env, ...environment },
+  });
   const [output, errors, status] = await Promise.all([
     new Response(child.stdout).text(),
     new Response(child.stderr).text(),

@@ -15,6 +15,7 @@ const lookMilliseconds = 100;
 
 export class PretendedClock implements Clock {
   private time: number;
+  private turned = 0;
   private order = 0;
   private readonly timers = new Set<Timer>();
 
@@ -23,7 +24,12 @@ export class PretendedClock implements Clock {
   }
 
   now(): number {
-    return this.time;
+    return this.time + this.turned;
+  }
+
+  /** Somebody puts the machine's clock forward (or back): timers don't notice, as the kernel's don't. */
+  turn(ms: number): void {
+    this.turned += ms;
   }
 
   after(ms: number, fn: () => void): Undo {

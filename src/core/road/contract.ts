@@ -62,7 +62,8 @@ export interface TaskCommand {
   /** Late work of a lower fence is void. */
   fence: number;
   payload: Record<string, unknown>;
-  deadlineAt: number;
+  /** Milliseconds until its deadline, from when the node hears of it: the node's own clock may be wrong. */
+  timeLeft: number;
 }
 
 export type Command =

@@ -28,7 +28,7 @@ const commandSchema = Type.Union([
     kind: Type.String(),
     fence: sequence,
     payload: Type.Record(Type.String(), Type.Unknown()),
-    deadlineAt: Type.Number(),
+    timeLeft: Type.Number(),
   }),
   Type.Object({ type: Type.Literal("cancel"), id: Type.String(), fence: sequence }),
   Type.Object({

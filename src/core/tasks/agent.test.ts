@@ -92,7 +92,7 @@ describe("the node's agent", () => {
     kind: "test.quick",
     fence: 1,
     payload: { n: 1 },
-    deadlineAt: clock.now() + 60_000,
+    timeLeft: 60_000,
     ...change,
   });
   const ends = () =>
@@ -232,13 +232,27 @@ describe("the node's agent", () => {
       begun++;
       await clock.sleep(100_000, operation.signal);
     };
-    say(task("late", { deadlineAt: clock.now() - 1 }));
+    say(task("late", { timeLeft: -1 }));
     say(task("long"));
     await clock.advance(61_000);
     expect(begun).toBe(1);
     expect(ends()).toEqual([
       ["late", 1, "failed", "task.expiredRunning"],
       ["long", 1, "failed", "task.expiredRunning"],
+    ]);
+  });
+
+  test("a clock that is turned while a task waits or works changes nothing of its deadline", async () => {
+    work = (operation) => clock.sleep(100_000, operation.signal);
+    say(task("long"));
+    clock.turn(3_600_000);
+    say(task("quick"));
+    await clock.advance(59_000);
+    expect(ends()).toEqual([]);
+    await clock.advance(2_000);
+    expect(ends()).toEqual([
+      ["long", 1, "failed", "task.expiredRunning"],
+      ["quick", 1, "failed", "task.expiredRunning"],
     ]);
   });
 

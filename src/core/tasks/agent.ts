@@ -26,6 +26,8 @@ interface Running {
   abort: AbortController;
   begun: boolean;
   command: TaskCommand;
+  /** Takes back the timer of its deadline. */
+  stopTimer: Undo;
   /** The end of an earlier attempt of the same task, which still takes back what it made. */
   after: Promise<void> | null;
   /** Resolves when this attempt is over, its undos included. */
@@ -209,14 +211,20 @@ export class NodeAgent {
     this.fences.set(command.id, command.fence);
     // The same task under a higher fence: the earlier attempt is void; the new one waits for its end.
     before?.abort.abort(new Error("superseded"));
+    before?.stopTimer();
     const weight = this.kinds.get(command.kind)?.kind.weight ?? "light";
+    const abort = new AbortController();
+    const expire = (): void =>
+      abort.abort(new AppError("conflict", "task.expiredRunning", { node: this.identity.name }));
+    if (command.timeLeft <= 0) expire();
     const task: Running = {
       id: command.id,
       fence: command.fence,
       weight,
-      abort: new AbortController(),
+      abort,
       begun: false,
       command,
+      stopTimer: this.world.clock.after(Math.max(0, command.timeLeft), expire),
       after: before ? (before.begun ? before.ended.promise : before.after) : null,
       ended: Promise.withResolvers(),
     };
@@ -234,6 +242,7 @@ export class NodeAgent {
     }
     task.abort.abort(new AppError("conflict", "task.cancelled"));
     if (!task.begun) {
+      task.stopTimer();
       this.tasks.delete(id);
       this.world.outbox.add("task.ended", { id, fence, state: "cancelled", error: null, leftovers: false });
     }
@@ -263,14 +272,9 @@ export class NodeAgent {
     const { outbox, log, clock } = this.world;
     const { id, fence } = task;
     let outcome: { state: string; result?: unknown; error: TaskError | null; leftovers: boolean };
-    const timeLeft = task.command.deadlineAt - clock.now();
-    const stopTimer = clock.after(Math.max(0, timeLeft), () =>
-      task.abort.abort(new AppError("conflict", "task.expiredRunning", { node: this.identity.name })),
-    );
     try {
       await task.after;
       task.abort.signal.throwIfAborted();
-      if (timeLeft <= 0) throw new AppError("conflict", "task.expiredRunning", { node: this.identity.name });
       outbox.add("task.started", { id, fence });
       // What an earlier attempt of this task left goes first.
       if (!(await this.takeBackPatiently(id))) throw new AppError("unavailable", "task.leftoversStay", {});
@@ -289,7 +293,7 @@ export class NodeAgent {
       const cancelled = reason instanceof AppError && reason.word === "task.cancelled";
       outcome = { state: cancelled ? "cancelled" : "failed", error: taskError(reason), leftovers: !clean };
     } finally {
-      stopTimer();
+      task.stopTimer();
     }
     await this.finish(id, outcome.leftovers, { id, fence, ...outcome });
   }

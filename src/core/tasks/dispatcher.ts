@@ -173,7 +173,7 @@ export class Dispatcher {
         kind: task.kind,
         fence: task.fence,
         payload: this.desk.payloadOf(task),
-        deadlineAt: task.deadlineAt,
+        timeLeft: task.deadlineAt - this.world.clock.now(),
       });
     }
     if (waiting.length === turnLimit) this.again = true;
