@@ -46,6 +46,10 @@ need_packages() {
 # shellcheck disable=SC2034 # used by the scripts that source this
 hypervisor_packages=(libvirt-daemon-system libvirt-clients qemu-system-x86 qemu-utils dnsmasq-base iptables iproute2)
 
+# What a cluster stands on; libfaketime puts a machine's clock wrong for a test.
+# shellcheck disable=SC2034 # used by the scripts that source this
+cluster_packages=(mariadb-server redis-server libfaketime)
+
 # Puts the Bun that .bun-version names first in PATH; from the npm registry, into .cache, where it is not there yet.
 need_bun() {
   local version

@@ -66,7 +66,7 @@ step() {
 }
 
 install() {
-  need_packages "${hypervisor_packages[@]}" mariadb-server redis-server chromium fonts-noto-cjk shellcheck genisoimage openssl \
+  need_packages "${hypervisor_packages[@]}" "${cluster_packages[@]}" chromium fonts-noto-cjk shellcheck genisoimage openssl \
     e2fsprogs perl procps glusterfs-server glusterfs-client
   need_bun
   need_dependencies

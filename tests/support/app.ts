@@ -17,7 +17,7 @@ import { basename, join } from "node:path";
 import { Client, until } from "./client.ts";
 import { markedProcess, processMark } from "./processes.ts";
 
-export { type TaskBody, until } from "./client.ts";
+export { type Answer, type TaskBody, until } from "./client.ts";
 
 const parent = "/var/tmp";
 const prefix = "jimv-app-";

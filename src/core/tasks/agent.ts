@@ -269,7 +269,7 @@ export class NodeAgent {
   }
 
   private async perform(task: Running): Promise<void> {
-    const { outbox, log, clock } = this.world;
+    const { outbox, log } = this.world;
     const { id, fence } = task;
     let outcome: { state: string; result?: unknown; error: TaskError | null; leftovers: boolean };
     try {
