@@ -210,6 +210,7 @@ function keptWeb(web: WebDesk, keep: (undo: Undo) => Undo): WebDesk {
     socket: (route) => keep(web.socket(route)),
     nav: (entry) => keep(web.nav(entry)),
     search: (fn) => keep(web.search(fn)),
+    onEvents: (listener) => keep(web.onEvents(listener)),
     uniqueIs: (index, toError) => keep(web.uniqueIs(index, toError)),
   };
 }

@@ -10,6 +10,7 @@ import type { Hooks } from "./hooks.ts";
 import type {
   ApiRoute,
   FormSpec,
+  LiveEvent,
   LiveView,
   NavEntry,
   PageRoute,
@@ -104,6 +105,8 @@ export interface WebDesk {
   socket(route: SocketRoute): Undo;
   nav(entry: NavEntry): Undo;
   search(fn: (query: string, viewer: Viewer) => Promise<SearchHit[]>): Undo;
+  /** Calls the listener with every event from now on, in order, also those of other controllers. */
+  onEvents(listener: (events: readonly LiveEvent[]) => void): Undo;
   /** What a violated unique index means to a person. */
   uniqueIs(index: string, toError: () => Error): Undo;
 }

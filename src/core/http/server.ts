@@ -145,6 +145,7 @@ class Server {
       nav: adder(this.navEntries),
       search: adder(this.searches),
       uniqueIs: (index, toError) => named(this.uniques, "unique index", index, toError),
+      onEvents: (listener) => this.hub.listen(listener),
       wake: () => this.hub.wake(),
       handle: (request) => this.engine.handle(request),
       listen: (listen) => {

@@ -61,7 +61,7 @@ export function consoleRoutes(context: ControllerContext, service: ConsoleServic
 
 /** From a ticket to a screen. Ends when the guest's does, or when the guest moved. */
 async function openConsole(
-  context: Pick<ControllerContext, "store" | "clock" | "log">,
+  context: Pick<ControllerContext, "store" | "clock" | "log" | "web">,
   service: ConsoleService,
   url: URL,
   viewer: Viewer | null,
@@ -81,7 +81,7 @@ async function openConsole(
       });
     }
   };
-  const forget = context.store.onEvents((events) => {
+  const forget = context.web.onEvents((events) => {
     if (events.some((event) => event.topic === "guest" && event.key === guestUuid)) void look();
   });
   return {
