@@ -167,6 +167,29 @@ export const timing = {
   libvirtShortCallMilliseconds: 10_000,
   /** A call that starts or ends a guest, a pool or a network; then it fails as `timeout` and may still happen. */
   libvirtLongCallMilliseconds: 120_000,
+  /**
+   * A guest that has come to a node which does not know it is taken for lost after this. Longer than reports are
+   * under way when all is well; while the road is away it may be taken for lost until the next list comes.
+   */
+  arrivalPatienceMilliseconds: 60_000,
+  /** Moving a guest, its disks included; then it is cancelled and stays. */
+  migrateDeadlineMilliseconds: 24 * 3_600_000,
+  /** Between two looks at the figures of a running migration. */
+  migrateLookMilliseconds: 500,
+  /** A guest's writing is measured twice before it moves, so that writing to the same place again shows. */
+  dirtyRateFirstSeconds: 1,
+  dirtyRateSecondSeconds: 2,
+  /** After what went wrong in the last moment: between two looks at both sides, … */
+  migrateSettleMilliseconds: 2_000,
+  /** … and for how long. Then the guest stays as it is, and the task says what to do. */
+  migrateSettlePatienceMilliseconds: 15 * 60_000,
+  /** A migration, or a file sent to another node; then it is cancelled. Longer than the task that asks for it. */
+  libvirtPatientCallMilliseconds: 25 * 3_600_000,
+  /** A measurement of how fast a guest writes that is not ready so long after its time; then it is done without. */
+  dirtyRateGraceMilliseconds: 3_000,
+  dirtyRateLookMilliseconds: 100,
+  /** A question to another node's libvirtd, connecting included; then it fails as `timeout` and may be asked again. */
+  libvirtPeerCallMilliseconds: 30_000,
   /** Added to a guest-agent command's own time-out, so that libvirt's answer comes before ours. */
   libvirtAgentGraceMilliseconds: 5_000,
   /** Between two probes of libvirtd and of the event worker. */
@@ -186,9 +209,6 @@ export const timing = {
   libvirtGrowMilliseconds: 50,
   /** A lane's workers end after so long without work, to give their memory back. */
   libvirtIdleMilliseconds: 15_000,
-  /** Each thread looks so often whether work is over and memory can be given back. Shorter, and a pause between
-   * two clicks would count as the end. */
-  memoryLookMilliseconds: 15_000,
   /** Stopping waits so long for libvirtd to take its leave. */
   libvirtCloseMilliseconds: 1_000,
   /** A quick qemu-img command (info, create, resize) that prints nothing; then it is killed: `timeout`. */

@@ -6,6 +6,7 @@ import { consolePlugin } from "./console/index.ts";
 import { dashboardPlugin } from "./dashboard/index.ts";
 import { disksPlugin } from "./disks/index.ts";
 import { guestsPlugin } from "./guests/index.ts";
+import { migrationPlugin } from "./migration/index.ts";
 import { nodesPlugin } from "./nodes/index.ts";
 import { settingsPlugin } from "./settings/index.ts";
 import { setupPlugin } from "./setup/index.ts";
@@ -19,6 +20,7 @@ export const builtInPlugins: readonly Plugin[] = [
   templatesPlugin,
   disksPlugin,
   guestsPlugin,
+  migrationPlugin,
   consolePlugin,
   dashboardPlugin,
   settingsPlugin,

@@ -54,6 +54,7 @@ set -e
 while [ "$1" != -- ]; do mkdir -p "$2"; mount --bind "$1" "$2"; shift 2; done
 shift
 [ -e /sys/class/net/lo ] && ip link set lo up
+[ -z "$HOST" ] || hostname "$HOST"
 exec "$@"
 `;
 
@@ -71,9 +72,19 @@ $| = 1; print "$pid\n"; close STDOUT;
 `;
 const prctlNumber = process.arch === "arm64" ? 167 : 157;
 
+/** The machine's own uuid must differ from its peers', or libvirt takes a migration for one to itself. */
+const listening = () => `
+listen_tls = 0
+listen_tcp = 1
+auth_tcp = "none"
+host_uuid = "${crypto.randomUUID()}"
+`;
+
 export interface LibvirtdOptions {
   /** With a network of its own, NAT networks leave nothing on the machine, but nobody else reaches its VNC. */
   privateNetwork?: boolean;
+  /** A host name of its own, and TCP open without a password: for migrations, in a private network only. */
+  machine?: string;
 }
 
 export class PrivateLibvirtd {
@@ -101,7 +112,7 @@ export class PrivateLibvirtd {
     for (const name of Object.keys(mounts)) mkdirSync(join(folder, name));
     mkdirSync(join(folder, "run/libvirt"));
     writeFileSync(join(folder, "etc/qemu.conf"), qemuConf);
-    writeFileSync(join(folder, "etc/libvirtd.conf"), libvirtdConf);
+    writeFileSync(join(folder, "etc/libvirtd.conf"), libvirtdConf + (options.machine ? listening() : ""));
     writeFileSync(join(folder, "etc/virtlogd.conf"), "");
     const libvirtd = new PrivateLibvirtd(folder, options);
     process.once("exit", libvirtd.cleanup);
@@ -117,7 +128,10 @@ export class PrivateLibvirtd {
   }
 
   private hold(): void {
-    const net = this.options.privateNetwork ? ["--net"] : [];
+    const net = [
+      ...(this.options.privateNetwork ? ["--net"] : []),
+      ...(this.options.machine ? ["--uts"] : []),
+    ];
     mkdirSync(sharedCache, { recursive: true });
     const pairs = Object.entries(mounts).flatMap(([name, point]) => [join(this.folder, name), point]);
     pairs.push(sharedCache, "/var/cache/libvirt");
@@ -128,6 +142,7 @@ export class PrivateLibvirtd {
         ...["/bin/sh", "-c", namespaceScript, "sh", ...pairs, "--", ...command],
       ],
       {
+        env: { ...process.env, HOST: this.options.machine ?? "" },
         stdin: "ignore",
         stdout: Bun.file(join(this.folder, "virtlogd.out")),
         stderr: Bun.file(join(this.folder, "virtlogd.err")),
@@ -135,16 +150,26 @@ export class PrivateLibvirtd {
     );
   }
 
+  /** The process that holds the namespaces. */
+  get holderPid(): number {
+    if (!this.holder) throw new Error("there is no namespace");
+    return this.holder.pid;
+  }
+
   /** Command line that runs a command beside libvirtd: with its folders and, if private, its network. */
   inNamespace(command: string[]): string[] {
-    const net = this.options.privateNetwork ? ["--net"] : [];
+    const net = [
+      ...(this.options.privateNetwork ? ["--net"] : []),
+      ...(this.options.machine ? ["--uts"] : []),
+    ];
     return ["nsenter", "--target", String(this.holder?.pid), "--mount", ...net, "--", ...command];
   }
 
   /** Starts libvirtd (again) and waits until its socket answers. */
   async start(): Promise<void> {
     rmSync(this.socket, { force: true });
-    const command = ["libvirtd", "--config", "/etc/libvirt/libvirtd.conf"];
+    const listen = this.options.machine ? ["--listen"] : [];
+    const command = ["libvirtd", "--config", "/etc/libvirt/libvirtd.conf", ...listen];
     const reaper = Bun.spawn(
       this.inNamespace(["perl", "-e", reaperScript, String(prctlNumber), ...command]),
       {

@@ -32,6 +32,10 @@ export async function audit(world: World): Promise<string[]> {
     if (task.state === "failed" && task.errorWord === null) wrong.push(`${name} failed without a reason`);
   }
 
+  for (const guest of allGuests)
+    if (guest.movesTo !== null && guest.state !== "migrating")
+      wrong.push(`guest ${guest.name} is ${guest.state} and still holds a port on ${guest.movesTo}`);
+
   for (const guest of allGuests) {
     const name = `guest ${guest.name}`;
     const machine = world.machine(guest.nodeName);
@@ -96,17 +100,24 @@ export async function audit(world: World): Promise<string[]> {
     if (!world.machine(copy.nodeName).files.has(copy.path)) wrong.push(`${name} has no file`);
   }
   for (const [nodeName, machine] of world.machines) {
+    // Of machines with one storage each may own its files.
+    const isHere = (name: string): boolean => world.machine(name).files === machine.files;
     const owned = new Set([
-      ...allDisks.filter((disk) => disk.nodeName === nodeName).map((disk) => disk.path),
-      ...allCopies.filter((copy) => copy.nodeName === nodeName).map((copy) => copy.path),
-      ...allGuests.filter((guest) => guest.nodeName === nodeName).flatMap((guest) => guest.seedPath ?? []),
+      ...allDisks.filter((disk) => isHere(disk.nodeName)).map((disk) => disk.path),
+      ...allCopies.filter((copy) => isHere(copy.nodeName)).map((copy) => copy.path),
+      ...allGuests.filter((guest) => isHere(guest.nodeName)).flatMap((guest) => guest.seedPath ?? []),
     ]);
     for (const path of machine.files.keys())
       if (path.startsWith(storage) && !owned.has(path)) wrong.push(`file ${path} has no owner`);
     for (const [uuid, domain] of machine.domains) {
       const isOurs = domain.clusterId === clusterId;
-      if (isOurs && !allGuests.some((guest) => guest.uuid === uuid))
-        wrong.push(`domain ${domain.spec.name} has no guest`);
+      const guest = allGuests.find((each) => each.uuid === uuid);
+      if (isOurs && !guest) wrong.push(`domain ${domain.spec.name} has no guest`);
+      if (guest && guest.nodeName !== nodeName)
+        wrong.push(
+          `${domain.spec.name} is of ${guest.nodeName}, and defined on ${nodeName}, too (${domain.state})`,
+        );
+      if (domain.arriving) wrong.push(`${domain.spec.name} never arrived on ${nodeName}`);
     }
     const ports = [...machine.domains]
       .filter(([uuid]) => machine.isActive(uuid))

@@ -17,6 +17,7 @@ import {
 import { timing } from "../../src/core/timing.ts";
 import type { PretendedClock } from "./clock.ts";
 import type { Machine, PretendedDomain, PretendedFile } from "./machine.ts";
+import { PretendedMigrations } from "./migrations.ts";
 import type { PretendedProcess } from "./process.ts";
 
 const emptyDiskBytes = 200 * 1024;
@@ -29,6 +30,7 @@ export const failWith = (code: HypervisorErrorCode): HypervisorError =>
 export interface Pace {
   callMilliseconds: number;
   copyMilliseconds: number;
+  migrateMilliseconds: number;
 }
 
 export class PretendedHypervisor implements Hypervisor {
@@ -36,6 +38,7 @@ export class PretendedHypervisor implements Hypervisor {
   private readonly statusListeners = new Set<(status: HypervisorStatus) => void>();
   private since: number;
   private connected: boolean;
+  readonly migrations: PretendedMigrations;
 
   constructor(
     private readonly machine: Machine,
@@ -43,8 +46,11 @@ export class PretendedHypervisor implements Hypervisor {
     private readonly process: PretendedProcess,
     private readonly pace: Pace,
     /** Other machines, by name. */
-    private readonly peers: (name: string) => Machine | undefined = () => undefined,
+    private readonly peers: (name: string) => Machine | undefined,
+    /** The other machines, by the URI of their libvirtd. */
+    neighbours: ReadonlyMap<string, Machine>,
   ) {
+    this.migrations = new PretendedMigrations(machine, clock, process, pace, neighbours);
     this.since = clock.now();
     this.connected = machine.libvirt === "up";
     const undoEvents = machine.onEvent((event) => {
@@ -154,6 +160,7 @@ export class PretendedHypervisor implements Hypervisor {
           startedAt: null,
           passwords: new Map(),
           hostname: null,
+          arriving: false,
           ...this.machine.newGuests,
         });
       this.machine.tell(spec.uuid, spec.name, "defined", null);
@@ -164,6 +171,7 @@ export class PretendedHypervisor implements Hypervisor {
       const domain = this.machine.domains.get(uuid);
       if (!domain) return;
       if (domain.clusterId === null) throw failWith("denied");
+      if (domain.arriving) throw failWith("wrongState");
       this.machine.domains.delete(uuid);
       this.machine.tell(uuid, domain.spec.name, "undefined", null);
     });
@@ -433,7 +441,7 @@ function emptyFile(virtualSizeBytes: number): PretendedFile {
   };
 }
 
-function factOf({ spec, state, clusterId }: PretendedDomain): DomainFact {
+export function factOf({ spec, state, clusterId }: PretendedDomain): DomainFact {
   const { uuid, name, vcpus, memoryMiB } = spec;
   return { uuid, name, state, reason: 0, clusterId, vcpus, memoryMiB, persistent: true };
 }

@@ -6,6 +6,7 @@ import type {
   GuestAddress,
 } from "../../src/core/libvirt/hypervisor.ts";
 import type { PretendedClock } from "./clock.ts";
+import type { Leaving } from "./migrations.ts";
 
 export interface PretendedFile {
   format: string;
@@ -33,6 +34,8 @@ export interface PretendedDomain {
   leases?: GuestAddress[];
   /** What its agent says of its interfaces, in the agent's own shape. */
   agentInterfaces?: unknown;
+  /** It is on its way here, and runs elsewhere as yet. */
+  arriving: boolean;
 }
 
 export type LibvirtState = "up" | "down" | "hung";
@@ -41,8 +44,13 @@ const bytesPerMiB = 1024 ** 2;
 const defaultCapacityBytes = 1024 * 1024 * bytesPerMiB;
 
 export class Machine {
-  readonly files = new Map<string, PretendedFile>();
+  /** Machines with shared storage have one map. */
+  files = new Map<string, PretendedFile>();
   readonly domains = new Map<string, PretendedDomain>();
+  /** Guests that are on their way to other machines. */
+  readonly leaving = new Map<string, Leaving>();
+  /** The end of the next migration from here is not heard of here. */
+  losesAnswers = false;
   /** Ports that programs outside of JimV listen on. */
   readonly foreignPorts = new Set<number>();
   capacityBytes = defaultCapacityBytes;
@@ -166,6 +174,7 @@ export class Machine {
       agentAfter: null,
       passwords: new Map(),
       hostname: null,
+      arriving: false,
     });
     this.tell(uuid, name, "defined", null);
   }

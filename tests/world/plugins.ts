@@ -2,15 +2,15 @@
 import { definePlugin, type Plugin, type WebDesk } from "jimv";
 import { disksPlugin } from "../../src/plugins/disks/index.ts";
 import { guestsPlugin } from "../../src/plugins/guests/index.ts";
-import type { PlaceableNode } from "../../src/plugins/guests/needs.ts";
+import { migrationPlugin } from "../../src/plugins/migration/index.ts";
+import type { MovableNode } from "../../src/plugins/migration/needs.ts";
 import { nodeService } from "../../src/plugins/nodes/index.ts";
 import { poolsPlugin } from "../../src/plugins/pools/index.ts";
 import { type Template, templatesPlugin } from "../../src/plugins/templates/index.ts";
 
 /** A node as scenarios change it: with the storage folder that the pool `local` is made of. */
-export interface PretendedNode extends PlaceableNode {
+export interface PretendedNode extends MovableNode {
   storage: { poolName: string; path: string; capacityBytes: number; availableBytes: number } | null;
-  managementAddress: null;
 }
 
 export interface Inventory {
@@ -26,15 +26,13 @@ export function pluginsOf(inventory: Inventory): Plugin[] {
     controller(context) {
       const service = {
         list: async () => [...inventory.nodes.values()],
-        named: async (names: readonly string[]) =>
-          [...inventory.nodes.values()].filter((node) => names.includes(node.name)),
         get: async (name: string) => inventory.nodes.get(name) ?? null,
       };
       context.provide(nodeService, service as never);
     },
   });
   const tasks = definePlugin({ name: "tasks" });
-  return [nodes, tasks, poolsPlugin, templatesPlugin, disksPlugin, guestsPlugin];
+  return [nodes, tasks, poolsPlugin, templatesPlugin, disksPlugin, guestsPlugin, migrationPlugin];
 }
 
 const bytesPerMiB = 1024 ** 2;
@@ -65,7 +63,9 @@ export function pretendedNode(name: string, change: Partial<PretendedNode> = {})
       },
     },
     hypervisor: { connected: true, reason: null },
-    managementAddress: null,
+    managementAddress: `address-of-${name}`,
+    networks: [{ name: "jimv", active: true }],
+    bridges: [],
     storage: {
       poolName: "jimv",
       path: "/storage",

@@ -5,6 +5,7 @@
 import { AppError, eq } from "jimv";
 import { disks } from "../../src/plugins/disks/index.ts";
 import type { CreateGuest } from "../../src/plugins/guests/index.ts";
+import { type MigrateGuest, migrationService } from "../../src/plugins/migration/index.ts";
 import { audit } from "./audit.ts";
 import { failWith } from "./hypervisor.ts";
 import type { LibvirtState } from "./machine.ts";
@@ -21,6 +22,11 @@ export type Event =
     }
   | { event: "delete"; guest: string; force?: boolean; keepDataDisks?: boolean }
   | { event: "change"; guest: string; with: { name?: string; vcpus?: number; memoryMiB?: number } }
+  | { event: "migrate"; guest: string; to?: string; with?: Partial<MigrateGuest> }
+  /** The end of the next migration from this node is not heard of there. */
+  | { event: "loseAnswer"; node?: string }
+  /** The nodes' storage folders count as one shared pool. Guests made before are in it. */
+  | { event: "sharePool" }
   | { event: "cancel"; guest: string }
   | { event: "createDisk"; name: string }
   | { event: "attachDisk"; name: string; guest: string }
@@ -52,6 +58,8 @@ export interface Scenario {
     nodes?: string[];
     /** What is different about a node. */
     inventory?: Record<string, { memoryMiB?: number; acceptsGuests?: boolean; state?: "live" | "offline" }>;
+    /** All nodes have the same storage; see `sharePool`. */
+    shared?: boolean;
     vncPorts?: { first: number; last: number };
     foreignPorts?: number[];
     /** Of the storage, the template's image (500 MiB) included. */
@@ -59,11 +67,14 @@ export interface Scenario {
     guests?: { obeys?: boolean; agentAfter?: number | null };
     /** How long copying the image takes. */
     copyMilliseconds?: number;
+    migrateMilliseconds?: number;
   };
   /** Repeats the scenario once for each point that the plain run passes, and lets `event` happen there. */
   sweep?: {
     /** Which points: those whose text (`node-1 before define`) begins with one of these. */
     points: string[];
+    /** Only points from this time on, in milliseconds after the start. */
+    from?: number;
     event: Event | { event: "failHere"; code: Parameters<typeof failWith>[0] };
   };
   events: Timed[];
@@ -79,8 +90,9 @@ export interface Scenario {
 export async function outcomeOf(world: World, answers: readonly string[]): Promise<string[]> {
   const [tasks, guests] = [await world.tasks(), await world.guests()];
   const machines = [...world.machines.values()];
-  const files = machines.flatMap((machine) =>
-    [...machine.files.keys()].filter((path) => path.startsWith("/storage/")),
+  const storages = new Set(machines.map((machine) => machine.files));
+  const files = [...storages].flatMap((storage) =>
+    [...storage.keys()].filter((path) => path.startsWith("/storage/")),
   );
   const domains = machines.flatMap((machine) => [...machine.domains.values()]);
   const on = (node: string): string => (machines.length > 1 ? ` on ${node}` : "");
@@ -110,9 +122,13 @@ export interface Run {
 
 /** Runs a scenario once; with `at`, the sweep's event happens at that point of those that the sweep names. */
 export async function runOnce(scenario: Scenario, at: number | null): Promise<Run & { passed: number }> {
-  const copyMilliseconds = scenario.start?.copyMilliseconds;
+  const { copyMilliseconds, migrateMilliseconds, shared = false } = scenario.start ?? {};
   const world = await World.start({
-    ...(copyMilliseconds === undefined ? {} : { pace: { copyMilliseconds } }),
+    pace: {
+      ...(copyMilliseconds === undefined ? {} : { copyMilliseconds }),
+      ...(migrateMilliseconds === undefined ? {} : { migrateMilliseconds }),
+    },
+    shared,
     ...(scenario.start?.nodes ? { nodes: scenario.start.nodes } : {}),
   });
   const player = new Player(world);
@@ -122,9 +138,10 @@ export async function runOnce(scenario: Scenario, at: number | null): Promise<Ru
     let point: string | null = null;
     const { sweep } = scenario;
     const before = world.fate;
+    const sweepFrom = world.clock.now() + (sweep?.from ?? 0);
     world.fate = (here) => {
       const text = pointText(here);
-      if (sweep?.points.some((prefix) => text.startsWith(prefix))) {
+      if (sweep?.points.some((prefix) => text.startsWith(prefix)) && world.clock.now() >= sweepFrom) {
         if (player.sweeping && passed++ === at) {
           point = text;
           if (sweep.event.event === "failHere") return failWith(sweep.event.code);
@@ -311,6 +328,20 @@ export class Player {
         this.ask(`retry init ${event.guest}`, async () =>
           world.guestService.retryInit(await this.uuidOf(event.guest), someone),
         );
+        return;
+      case "migrate":
+        this.ask(`migrate ${event.guest}`, async () => {
+          const request = { autoConverge: true, postcopy: false, connections: 1, ...event.with };
+          const to = event.to === undefined ? {} : { nodeName: event.to };
+          const uuid = await this.uuidOf(event.guest);
+          return world.use(migrationService).migrate(uuid, { ...request, ...to }, someone);
+        });
+        return;
+      case "sharePool":
+        this.ask(event.event, () => world.shareLocalPool());
+        return;
+      case "loseAnswer":
+        machine.losesAnswers = true;
         return;
       case "cancel":
         void this.cancel(event.guest);

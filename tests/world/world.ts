@@ -5,7 +5,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Actor, insert, type ServiceKey, type TObject } from "jimv";
+import { type Actor, eq, insert, type ServiceKey, type TObject, update } from "jimv";
 import { Controller, type Leadership } from "../../src/core/controller.ts";
 import { createLog, type Log, logLine } from "../../src/core/log/log.ts";
 import { coreMigrations } from "../../src/core/migrations.ts";
@@ -18,6 +18,8 @@ import { timing } from "../../src/core/timing.ts";
 import { NodeKey, Vault } from "../../src/core/vault.ts";
 import { diskService } from "../../src/plugins/disks/index.ts";
 import { type CreateGuest, type Guest, guestService, guests } from "../../src/plugins/guests/index.ts";
+import { localPoolId } from "../../src/plugins/pools/index.ts";
+import { pools } from "../../src/plugins/pools/schema.ts";
 import { templates } from "../../src/plugins/templates/index.ts";
 import { PretendedClock, settled } from "./clock.ts";
 import { type Pace, PretendedHypervisor } from "./hypervisor.ts";
@@ -81,6 +83,8 @@ interface RunningController {
 export interface WorldOptions {
   pace?: Partial<Pace>;
   nodes?: string[];
+  /** All machines have the same storage; see `shareLocalPool`. */
+  shared?: boolean;
   /** Prints the log to standard error. */
   loud?: boolean;
 }
@@ -89,6 +93,8 @@ export class World {
   readonly clock = new PretendedClock();
   readonly road = new PretendedRoad(this.clock);
   readonly machines = new Map<string, Machine>();
+  /** The machines by the URI of their libvirtd. */
+  private readonly libvirtds = new Map<string, Machine>();
   readonly inventory: Inventory = { nodes: new Map() };
   /** What the processes did, point by point, while `tracing`. */
   readonly trace: string[] = [];
@@ -108,7 +114,12 @@ export class World {
     readonly store: Store,
     options: WorldOptions,
   ) {
-    this.pace = { callMilliseconds: 1, copyMilliseconds: 500, ...options.pace };
+    this.pace = {
+      callMilliseconds: 1,
+      copyMilliseconds: 500,
+      migrateMilliseconds: 2_000,
+      ...options.pace,
+    };
     this.log = createLog((entry) => {
       const line = logLine({ ...entry, at: this.clock.now() });
       this.lines.push(line);
@@ -116,9 +127,11 @@ export class World {
     }, "debug");
     for (const name of options.nodes ?? ["node-1"]) {
       const machine = new Machine(this.clock);
+      if (options.shared) machine.files = [...this.machines.values()][0]?.files ?? machine.files;
       // Templates are on the first node; others get a copy where guests need one.
       if (this.machines.size === 0) machine.addImage("/images/debian.qcow2", 500, 2);
       this.machines.set(name, machine);
+      this.libvirtds.set(`qemu+tls://address-of-${name}/system`, machine);
       this.inventory.nodes.set(name, pretendedNode(name));
       this.keys.set(name, NodeKey.random());
     }
@@ -223,8 +236,13 @@ export class World {
         log: this.log.named(name),
         outbox,
         key,
-        hypervisor: new PretendedHypervisor(machine, this.clock, process, this.pace, (peer) =>
-          this.machines.get(peer),
+        hypervisor: new PretendedHypervisor(
+          machine,
+          this.clock,
+          process,
+          this.pace,
+          (peer) => this.machines.get(peer),
+          this.libvirtds,
         ),
         clusterId,
       },
@@ -254,6 +272,12 @@ export class World {
     const machine = this.machines.get(name);
     if (!machine) throw new Error(`no machine ${name}`);
     return machine;
+  }
+
+  /** From now on the pool `local` counts as one storage of all nodes, as somebody vouches. */
+  shareLocalPool(): Promise<void> {
+    const set = { kind: "shared", trustedSharedMount: true } as const;
+    return this.store.batch([update(pools, set, eq(pools.id, localPoolId))]);
   }
 
   // ---- asking

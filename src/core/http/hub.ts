@@ -42,8 +42,7 @@ export class EventHub {
   /** Calls the listener with events as they come, in the order of their numbers, each once. */
   listen(listener: (events: readonly LiveEvent[]) => void): Undo {
     this.listeners.add(listener);
-    // Where the store is away just now, the next wake-up begins.
-    this.start().catch(() => {});
+    if (this.started === null) void this.readLog();
     return () => this.listeners.delete(listener);
   }
 

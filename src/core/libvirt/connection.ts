@@ -6,13 +6,14 @@ import { HypervisorError } from "./hypervisor.ts";
 import type { Libvirt } from "./symbols.ts";
 
 /** Event ids of virConnectDomainEventRegisterAny that are listened to. */
-const eventIds = { lifecycle: 0, reboot: 1, agent: 18 } as const;
+const eventIds = { lifecycle: 0, reboot: 1, agent: 18, pass: 20 } as const;
 
 /** C function pointers of the event worker's callbacks, and the number they are called with. */
 export interface EventCallbacks {
   lifecycle: number;
   reboot: number;
   agent: number;
+  pass: number;
 }
 
 /** Seconds between probes of libvirtd, and how many may stay unanswered before the connection counts as dead. */

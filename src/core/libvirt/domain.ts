@@ -110,7 +110,8 @@ export function one(context: Context, uuid: string): ListedDomain | null {
   });
 }
 
-function xmlOf(context: Context, domain: Pointer, flags: number): string {
+/** Its XML, with virDomainXMLFlags. */
+export function xmlOf(context: Context, domain: Pointer, flags: number): string {
   return takeString(
     context.lib,
     pointerOf(context, "read a domain's definition", context.lib.virDomainGetXMLDesc(domain, flags)),

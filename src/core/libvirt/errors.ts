@@ -65,6 +65,7 @@ const byMessage: [RegExp, HypervisorErrorCode][] = [
   // A network's DHCP server can't have its address or port: nothing of a guest's VNC port.
   [/dnsmasq/i, "internal"],
   [/Address already in use|Failed to find an available port|failed to reserve port/i, "portInUse"],
+  [/unable to connect to server at|Cannot recv data|End of file while reading data/i, "peerUnreachable"],
   [/No space left on device|Disk quota exceeded/i, "noSpace"],
   [/Cannot allocate memory|cannot set up guest memory/i, "noMemory"],
   [/already exists|already defined|already in use by|Storage source conflict/i, "exists"],

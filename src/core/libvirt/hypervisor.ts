@@ -10,6 +10,7 @@ export type Undo = () => void;
 export const hypervisorErrors = {
   unavailable: { retryable: true }, // no connection to libvirtd
   timeout: { retryable: true }, // the call did not answer in time; it may still happen
+  peerUnreachable: { retryable: true }, // another machine's libvirtd does not answer
   notFound: { retryable: false }, // no such domain, pool, network or file
   exists: { retryable: false }, // name or uuid is taken
   wrongState: { retryable: false }, // e.g. starting what runs
@@ -71,7 +72,9 @@ export interface DomainEvent {
     | "shutdown"
     | "crashed"
     | "rebooted"
-    | "agent";
+    | "agent"
+    /** A migration began its pass number `detail`. */
+    | "pass";
   /** The state that follows from the event alone, so that a row can change before any further call. */
   state: DomainState | null;
   detail: number;
@@ -252,6 +255,111 @@ export interface GuestAddress {
   prefix: number;
 }
 
+/** How a running domain moves to another machine. */
+export interface MigrationRequest {
+  /** The peer's libvirtd as this machine's libvirtd reaches it. */
+  peerUri: string;
+  /** Where the peer takes in the guest's memory and disks: an address, no name. */
+  address: string;
+  /** Where QEMU's VNC server listens there. */
+  vnc: DomainSpec["vnc"];
+  /** Disks that have another path there. */
+  paths: readonly { from: string; to: string }[];
+  /** Targets (`vda`) of the disks that are copied along; the others must be the same files on both machines. */
+  copyDisks: readonly string[];
+  /** The disks are shared although libvirt can't know it: the pool's owner says so. */
+  trustStorage: boolean;
+  /** Memory and disks go through TLS, with the machines' certificates. */
+  tls: boolean;
+  /** Slow the guest down when it writes faster than can be sent. */
+  autoConverge: boolean;
+  /** Allow `startPostcopy`. */
+  postcopy: boolean;
+  /** Most that is sent in a second; null: as much as goes. */
+  bandwidthMiBs: number | null;
+  /** TCP connections for the memory; more than one needs libvirt 5.2. */
+  connections: number;
+}
+
+/** Figures of a migration, bytes of guest memory or disks. What is not known (yet) is 0. */
+export interface MigrationJob {
+  operation: "out" | "in";
+  elapsedMilliseconds: number;
+  diskTotalBytes: number;
+  diskLeftBytes: number;
+  /** The pass of memory, from 1; 0 before it begins. */
+  pass: number;
+  memoryTotalBytes: number;
+  /** Left of this pass. */
+  memoryLeftBytes: number;
+  /** Sent as whole pages; what is all zero is not in here. */
+  memorySentBytes: number;
+  /** QEMU's own figure of the last pass; 0 while it has none. */
+  dirtyBytesPerSecond: number;
+  throttlePercent: number;
+  /** How long the guest stood still; known at the end. */
+  downtimeMilliseconds: number;
+}
+
+/** A file of this machine that goes into a storage pool of the peer. */
+export interface PeerFile {
+  from: string;
+  pool: string;
+  to: string;
+}
+
+/**
+ * Another machine's libvirtd. Each call connects anew and is bounded in time, but for `send`.
+ * All throw HypervisorError peerUnreachable or timeout when it can't be reached.
+ */
+export interface PeerHypervisor {
+  /** null when there is none. */
+  domain(uuid: string): Promise<DomainFact | null>;
+  /** Figures of the migration that runs there, or null. */
+  job(uuid: string): Promise<MigrationJob | null>;
+  /** Figures of the migration that brought a domain there, or null. */
+  arrival(uuid: string): Promise<MigrationJob | null>;
+  destroy(uuid: string): Promise<void>;
+  resume(uuid: string): Promise<void>;
+  undefine(uuid: string): Promise<void>;
+  /** Defines a domain of this machine there, too, with the changes of a migration. */
+  define(uuid: string, change: Pick<MigrationRequest, "vnc" | "paths">): Promise<void>;
+  /** Whether it has the CPU that a domain's XML asks for. */
+  hasCpuOf(xml: string): Promise<boolean>;
+  /** Copies a file there. It must not exist; half a file is removed. */
+  send(
+    file: PeerFile,
+    options: { signal?: AbortSignal; onProgress?: CopyOptions["onProgress"] },
+  ): Promise<void>;
+  /** Removes a file of a pool; one that is not there is fine. */
+  remove(pool: string, path: string): Promise<void>;
+  has(pool: string, path: string): Promise<boolean>;
+}
+
+/** Moving running domains to other machines. */
+export interface Migrations {
+  /**
+   * Resolves when the domain runs there and is gone here. When it throws, the domain mostly runs on here; but
+   * where the peer or either libvirtd was lost in the last moment, only a look at both sides tells.
+   */
+  run(uuid: string, request: MigrationRequest): Promise<void>;
+  /** Figures of the migration that runs, or null. */
+  job(uuid: string): Promise<MigrationJob | null>;
+  /** @throws HypervisorError wrongState when none runs */
+  abort(uuid: string): Promise<void>;
+  /** Moves the guest now, the rest of its memory afterwards. From then on both machines are needed. */
+  startPostcopy(uuid: string): Promise<void>;
+  setBandwidth(uuid: string, mebibytesPerSecond: number): Promise<void>;
+  /** How long the guest may stand still at the end. */
+  downtimeMilliseconds(uuid: string): Promise<number>;
+  setDowntime(uuid: string, milliseconds: number): Promise<void>;
+  /** Different bytes that the guest writes in so many seconds; takes as long. null where it can't be measured. */
+  measureDirtied(uuid: string, seconds: number): Promise<number | null>;
+  /** How much of the guest's memory is in use on this machine; null where it can't be told. */
+  usedBytes(uuid: string): Promise<number | null>;
+  peer(uri: string): PeerHypervisor;
+}
+
 export interface Hypervisor {
   /** At once, from memory: never asks libvirtd, so it answers while libvirtd hangs. */
   status(): HypervisorStatus;
@@ -338,6 +446,7 @@ export interface Hypervisor {
   networks(): Promise<NetworkFacts[]>;
 
   readonly images: Images;
+  readonly migrations: Migrations;
   /** Ends workers and connections. */
   close(): Promise<void>;
 }

@@ -5,7 +5,9 @@ import type { Context } from "./call.ts";
 import * as connection from "./connection.ts";
 import * as domain from "./domain.ts";
 import { HypervisorError, type HypervisorErrorCode } from "./hypervisor.ts";
+import * as migration from "./migration.ts";
 import * as network from "./network.ts";
+import { atPeer } from "./peer.ts";
 import * as pool from "./pool.ts";
 import * as snapshot from "./snapshot.ts";
 import { allStats } from "./stats.ts";
@@ -31,6 +33,14 @@ export const calls = {
   agent: domain.agent,
   setUserPassword: domain.setUserPassword,
   leases,
+  migrate: migration.migrate,
+  migratedXml: migration.storedXml,
+  jobStats: migration.jobStats,
+  migrationOrder: migration.order,
+  maxDowntime: migration.maxDowntime,
+  startDirtyRate: migration.startDirtyRate,
+  dirtyRate: migration.dirtyRate,
+  atPeer,
   stats: allStats,
   screenshot,
   ensurePool: pool.ensure,
@@ -100,7 +110,7 @@ export type ToWorker = Role | ConnectRequest | CallRequest | EventRequest | Stop
 export interface RawEvent {
   uuid: string;
   name: string;
-  source: "lifecycle" | "reboot" | "agent";
+  source: "lifecycle" | "reboot" | "agent" | "pass";
   event: number;
   detail: number;
   at: number;

@@ -26,6 +26,7 @@ import {
   type Undo,
 } from "./hypervisor.ts";
 import { openImages, takesDirectIo } from "./images.ts";
+import { RealMigrations } from "./moving.ts";
 import type { RawEvent } from "./protocol.ts";
 import { Session } from "./session.ts";
 import { isHidden, lifecycleOf, stateOf } from "./states.ts";
@@ -49,6 +50,7 @@ export async function openHypervisor(options: HypervisorOptions = {}): Promise<R
 
 export class RealHypervisor implements Hypervisor {
   readonly images = openImages();
+  readonly migrations: RealMigrations;
   private readonly session: Session;
   private readonly clusterId: string | null;
   private readonly domainListeners = new Set<(event: DomainEvent) => void>();
@@ -65,6 +67,13 @@ export class RealHypervisor implements Hypervisor {
       (events) => this.heard(events),
       () => this.forgetAll(),
     );
+    this.migrations = new RealMigrations({
+      session: this.session,
+      clusterId: this.clusterId,
+      guard: (uuid) => this.guard(uuid),
+      domain: (uuid) => this.domain(uuid),
+      forget: (uuid) => this.forget(uuid),
+    });
   }
 
   /** Makes the first attempt to connect. */
@@ -381,6 +390,8 @@ function eventOf(raw: RawEvent): DomainEvent | null {
       return { uuid, name, at, detail, kind: "rebooted", state: null };
     case "agent":
       return { uuid, name, at, detail: raw.event, kind: "agent", state: null };
+    case "pass":
+      return { uuid, name, at, detail, kind: "pass", state: null };
     case "lifecycle": {
       const known = lifecycleOf(raw.event, detail);
       return known ? { uuid, name, at, detail, ...known } : null;

@@ -22,6 +22,8 @@ const laneTable = {
   stats: { size: 1, deadline: timing.libvirtLongCallMilliseconds, stuck: Number.POSITIVE_INFINITY },
   /** Images from other machines: each piece blocks a worker, and must not be in the way of anything else. */
   transfer: { size: 2, deadline: timing.imageStallMilliseconds, stuck: Number.POSITIVE_INFINITY },
+  /** What takes as long as it takes: each holds its worker until a guest has moved or a file is sent. */
+  patient: { size: 8, deadline: timing.libvirtPatientCallMilliseconds, stuck: Number.POSITIVE_INFINITY },
   agent: { size: 2, deadline: timing.libvirtLongCallMilliseconds, stuck: Number.POSITIVE_INFINITY },
 } as const satisfies Record<string, { size: number; deadline: number; stuck: number }>;
 type LaneKind = keyof typeof laneTable;
@@ -63,6 +65,7 @@ export class Session {
     this.lanes = {
       short: lane("short"),
       long: lane("long"),
+      patient: lane("patient"),
       stats: lane("stats"),
       transfer: lane("transfer"),
       agent: lane("agent"),

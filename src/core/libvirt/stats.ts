@@ -109,7 +109,7 @@ export function statsRecords(context: Context, groups: number): DomainStats[] {
 }
 
 /** `count` typed parameters at `pointer` as an object. 64-bit values above 2^53 lose their last digits. */
-function parseParameters(lib: Libvirt, pointer: Pointer, count: number): DomainStats["values"] {
+export function parseParameters(lib: Libvirt, pointer: Pointer, count: number): DomainStats["values"] {
   const values: DomainStats["values"] = {};
   if (count === 0) return values;
   if (count > scratch.parameters) scratch = makeScratch(count * 2);

@@ -310,6 +310,125 @@ export const required = {
     ],
   },
 
+  virDomainMigrateToURI3: {
+    since: "1.1.0",
+    returns: ["i32", "int"],
+    args: [
+      ["ptr", "virDomainPtr domain"],
+      ["ptr", "const char *dconnuri"],
+      ["ptr", "virTypedParameterPtr params"],
+      ["u32", "unsigned int nparams"],
+      ["u32", "unsigned int flags"],
+    ],
+  },
+  virDomainGetJobStats: {
+    since: "1.0.3",
+    returns: ["i32", "int"],
+    args: [
+      ["ptr", "virDomainPtr domain"],
+      ["ptr", "int *type"],
+      ["ptr", "virTypedParameterPtr *params"],
+      ["ptr", "int *nparams"],
+      ["u32", "unsigned int flags"],
+    ],
+  },
+  virDomainAbortJob: { since: "0.7.7", returns: ["i32", "int"], args: [["ptr", "virDomainPtr domain"]] },
+  virDomainMigrateSetMaxSpeed: {
+    since: "0.9.0",
+    returns: ["i32", "int"],
+    args: [
+      ["ptr", "virDomainPtr domain"],
+      ["u64", "unsigned long bandwidth"],
+      ["u32", "unsigned int flags"],
+    ],
+  },
+  virDomainMigrateGetMaxDowntime: {
+    since: "3.7.0",
+    returns: ["i32", "int"],
+    args: [
+      ["ptr", "virDomainPtr domain"],
+      ["ptr", "unsigned long long *downtime"],
+      ["u32", "unsigned int flags"],
+    ],
+  },
+  virDomainMigrateSetMaxDowntime: {
+    since: "0.8.0",
+    returns: ["i32", "int"],
+    args: [
+      ["ptr", "virDomainPtr domain"],
+      ["u64", "unsigned long long downtime"],
+      ["u32", "unsigned int flags"],
+    ],
+  },
+  virDomainMigrateStartPostCopy: {
+    since: "1.3.3",
+    returns: ["i32", "int"],
+    args: [
+      ["ptr", "virDomainPtr domain"],
+      ["u32", "unsigned int flags"],
+    ],
+  },
+  virDomainListGetStats: {
+    since: "1.2.8",
+    returns: ["i32", "int"],
+    args: [
+      ["ptr", "virDomainPtr *doms"],
+      ["u32", "unsigned int stats"],
+      ["ptr", "virDomainStatsRecordPtr **retStats"],
+      ["u32", "unsigned int flags"],
+    ],
+  },
+  virTypedParamsAddInt: {
+    since: "1.0.2",
+    returns: ["i32", "int"],
+    args: [
+      ["ptr", "virTypedParameterPtr *params"],
+      ["ptr", "int *nparams"],
+      ["ptr", "int *maxparams"],
+      ["ptr", "const char *name"],
+      ["i32", "int value"],
+    ],
+  },
+  virTypedParamsAddULLong: {
+    since: "1.0.2",
+    returns: ["i32", "int"],
+    args: [
+      ["ptr", "virTypedParameterPtr *params"],
+      ["ptr", "int *nparams"],
+      ["ptr", "int *maxparams"],
+      ["ptr", "const char *name"],
+      ["u64", "unsigned long long value"],
+    ],
+  },
+  virTypedParamsAddString: {
+    since: "1.0.2",
+    returns: ["i32", "int"],
+    args: [
+      ["ptr", "virTypedParameterPtr *params"],
+      ["ptr", "int *nparams"],
+      ["ptr", "int *maxparams"],
+      ["ptr", "const char *name"],
+      ["ptr", "const char *value"],
+    ],
+  },
+  virTypedParamsFree: {
+    since: "1.0.2",
+    returns: ["void", "void"],
+    args: [
+      ["ptr", "virTypedParameterPtr params"],
+      ["i32", "int nparams"],
+    ],
+  },
+  virConnectCompareCPU: {
+    since: "0.7.5",
+    returns: ["i32", "int"],
+    args: [
+      ["ptr", "virConnectPtr conn"],
+      ["ptr", "const char *xmlDesc"],
+      ["u32", "unsigned int flags"],
+    ],
+  },
+
   virDomainSnapshotCreateXML: {
     since: "0.8.0",
     returns: ["ptr", "virDomainSnapshotPtr"],
@@ -376,6 +495,44 @@ export const required = {
   virStreamFinish: { since: "0.7.2", returns: ["i32", "int"], args: [["ptr", "virStreamPtr st"]] },
   virStreamAbort: { since: "0.7.2", returns: ["i32", "int"], args: [["ptr", "virStreamPtr st"]] },
   virStreamFree: { since: "0.7.2", returns: ["i32", "int"], args: [["ptr", "virStreamPtr st"]] },
+  virStreamSend: {
+    since: "0.7.2",
+    returns: ["i32", "int"],
+    args: [
+      ["ptr", "virStreamPtr st"],
+      ["ptr", "const char *data"],
+      ["u64", "size_t nbytes"],
+    ],
+  },
+
+  virStorageVolCreateXML: {
+    since: "0.4.1",
+    returns: ["ptr", "virStorageVolPtr"],
+    args: [
+      ["ptr", "virStoragePoolPtr pool"],
+      ["ptr", "const char *xmlDesc"],
+      ["u32", "unsigned int flags"],
+    ],
+  },
+  virStorageVolUpload: {
+    since: "0.9.0",
+    returns: ["i32", "int"],
+    args: [
+      ["ptr", "virStorageVolPtr vol"],
+      ["ptr", "virStreamPtr stream"],
+      ["u64", "unsigned long long offset"],
+      ["u64", "unsigned long long length"],
+      ["u32", "unsigned int flags"],
+    ],
+  },
+  virStorageVolDelete: {
+    since: "0.4.1",
+    returns: ["i32", "int"],
+    args: [
+      ["ptr", "virStorageVolPtr vol"],
+      ["u32", "unsigned int flags"],
+    ],
+  },
 
   virStoragePoolLookupByName: {
     since: "0.4.1",
@@ -571,6 +728,19 @@ export const required = {
   virNetworkFree: { since: "0.2.0", returns: ["i32", "int"], args: [["ptr", "virNetworkPtr network"]] },
 } as const satisfies Record<string, Declaration>;
 
+/** libvirt.so.0, newer than 4.5: looked up one by one; without them what needs them is left out. */
+export const optional = {
+  virDomainStartDirtyRateCalc: {
+    since: "7.2.0",
+    returns: ["i32", "int"],
+    args: [
+      ["ptr", "virDomainPtr domain"],
+      ["i32", "int seconds"],
+      ["u32", "unsigned int flags"],
+    ],
+  },
+} as const satisfies Record<string, Declaration>;
+
 /** libvirt-qemu.so.0: looked up one by one; without them what needs them is `unsupported`. */
 export const optionalQemu = {
   virDomainQemuAgentCommand: {
@@ -656,6 +826,7 @@ function openSome<T extends Record<string, Declaration>>(file: string, table: T)
 /** All loaded functions, one flat object: `lib.virConnectOpen(...)`. */
 export type Libvirt = Callable<typeof required> &
   Callable<typeof libc> &
+  Partial<Callable<typeof optional>> &
   Partial<Callable<typeof optionalQemu>>;
 
 /**
@@ -667,6 +838,7 @@ export function loadLibvirt(): Libvirt {
   const lib: Libvirt = {
     ...c,
     ...open(libraries.libvirt, required),
+    ...openSome(libraries.libvirt, optional),
     ...openSome(libraries.qemu, optionalQemu),
   };
   // Without an error function libvirt prints every error to stderr. It is called as handler(userData, error)

@@ -6,8 +6,6 @@
  */
 
 import { JSCallback, type Pointer } from "bun:ffi";
-import { realClock } from "../clock.ts";
-import { trimWhenQuiet } from "../memory.ts";
 import { borrowString, liveHandles, out } from "./call.ts";
 import { deregisterEvents, openConnection, registerEvents } from "./connection.ts";
 import type {
@@ -124,6 +122,11 @@ function eventRole(lib: Libvirt): (request: EventRequest) => void {
       note("agent", domain, state, reason, opaque),
     { args: ["ptr", "ptr", "i32", "i32", "ptr"], returns: "void" },
   );
+  const pass = new JSCallback(
+    (_conn: Pointer, domain: Pointer, iteration: number, opaque: number) =>
+      note("pass", domain, 0, iteration, opaque),
+    { args: ["ptr", "ptr", "i32", "ptr"], returns: "void" },
+  );
 
   const eventfd = lib.eventfd(0, eventfdFlags);
   const counter = out(8);
@@ -159,6 +162,7 @@ function eventRole(lib: Libvirt): (request: EventRequest) => void {
       lifecycle: Number(lifecycle.ptr),
       reboot: Number(reboot.ptr),
       agent: Number(agent.ptr),
+      pass: Number(pass.ptr),
     },
   });
   return (request) => {
@@ -174,7 +178,6 @@ self.onmessage = (first: MessageEvent<ToWorker>) => {
   try {
     const lib = loadLibvirt();
     lib.virInitialize();
-    trimWhenQuiet(realClock);
     if (role === "events") {
       const handle = eventRole(lib);
       self.onmessage = (event: MessageEvent<EventRequest>) => handle(event.data);

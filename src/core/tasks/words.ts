@@ -40,6 +40,8 @@ export const taskWords = defineWords({
     "hypervisor.unavailable": "libvirtd can't be reached. Start it on the node, then try again. ({detail})",
     "hypervisor.timeout":
       "libvirtd or the storage did not answer in time. See the node's workers, then try again. ({detail})",
+    "hypervisor.peerUnreachable":
+      "The other node's libvirtd can't be reached. Check the network between the nodes and that libvirtd listens there, then try again. ({detail})",
     "hypervisor.notFound": "Something that is needed is not there: {detail}",
     "hypervisor.exists":
       "There is something of this name already. Remove or rename it on the node, then try again. ({detail})",
@@ -88,6 +90,8 @@ export const taskWords = defineWords({
     "task.defect": "节点上的 JimV 出错：{detail}。详情见节点日志，未完成的部分会被撤回。",
     "hypervisor.unavailable": "无法连接 libvirtd。请在节点上启动它后重试。（{detail}）",
     "hypervisor.timeout": "libvirtd 或存储未按时响应。请查看节点的工作线程后重试。（{detail}）",
+    "hypervisor.peerUnreachable":
+      "无法连接另一节点的 libvirtd。请检查节点间网络以及对方 libvirtd 是否监听，然后重试。（{detail}）",
     "hypervisor.notFound": "缺少所需的对象：{detail}",
     "hypervisor.exists": "已存在同名对象。请在节点上删除或改名后重试。（{detail}）",
     "hypervisor.wrongState": "虚拟机当前状态不允许此操作：{detail}",

@@ -102,24 +102,32 @@ export class Capacity {
       onNode,
       except === undefined ? undefined : ne(guests.uuid, except),
     );
-    const [settings, memory, vcpus, ports] = await Promise.all([
+    // A guest that is on its way to a node takes its room there already.
+    const coming = and(
+      only ? eq(guests.movesTo, only.name) : isNotNull(guests.movesTo),
+      except === undefined ? undefined : ne(guests.uuid, except),
+    );
+    const [settings, memory, vcpus, ports, comingMemory, comingVcpus, comingPorts] = await Promise.all([
       this.settings(),
       store.sumBy(guests, guests.memoryMiB, guests.nodeName, resident),
       store.sumBy(guests, guests.vcpus, guests.nodeName, resident),
       store.countBy(guests, guests.nodeName, and(isNotNull(guests.vncPort), onNode)),
+      store.sumBy(guests, guests.memoryMiB, guests.movesTo, coming),
+      store.sumBy(guests, guests.vcpus, guests.movesTo, coming),
+      store.countBy(guests, guests.movesTo, coming),
     ]);
     return new Map(
       nodes.map(({ name, facts, vnc }) => [
         name,
         {
           node: name,
-          usedMiB: memory.get(name) ?? 0,
+          usedMiB: (memory.get(name) ?? 0) + (comingMemory.get(name) ?? 0),
           mostMiB: Math.floor(facts.memoryMiB * settings.memoryOvercommit),
-          usedVcpus: vcpus.get(name) ?? 0,
+          usedVcpus: (vcpus.get(name) ?? 0) + (comingVcpus.get(name) ?? 0),
           mostVcpus: Math.floor(facts.cpus * settings.vcpuOvercommit),
           vcpusEach: Math.min(facts.cpus, facts.acceleration.maxVcpus),
           pool: poolOf(name),
-          freePorts: vnc.last - vnc.first + 1 - (ports.get(name) ?? 0),
+          freePorts: vnc.last - vnc.first + 1 - (ports.get(name) ?? 0) - (comingPorts.get(name) ?? 0),
           ports: { first: vnc.first, last: vnc.last },
         },
       ]),

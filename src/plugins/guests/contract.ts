@@ -1,9 +1,21 @@
 /** What the guests plugin gives to others: its service, hooks and slots. */
-import { type Actor, defineHook, type Statement, serviceKey } from "jimv";
+import {
+  type Actor,
+  defineHook,
+  type PreparedTask,
+  type Reason,
+  type ReportEffects,
+  type Statement,
+  serviceKey,
+  type Viewer,
+} from "jimv";
+import type { Child, IconName } from "jimv/ui";
+import type { Disk } from "../disks/index.ts";
+import type { PlaceableNode } from "./needs.ts";
 import type { ChangeGuest, CreateGuest, DeleteGuest, GuestListQuery } from "./requests.ts";
-import type { ForeignDomain, Guest, GuestDetails } from "./schema.ts";
-import type { Action, GuestState } from "./states.ts";
-import type { GuestDetail, GuestScreen, GuestView } from "./views.ts";
+import type { ForeignDomain, Guest, GuestDetails, GuestInterface } from "./schema.ts";
+import type { Action, GuestState, Observed } from "./states.ts";
+import type { GuestDetail, GuestScreen, GuestTask, GuestView } from "./views.ts";
 
 /** What was begun: the tasks can be followed at `/api/v1/tasks/{id}`. */
 export interface Begun {
@@ -54,9 +66,69 @@ export interface GuestService {
   screen(uuid: string): Promise<GuestScreen>;
 }
 
-export type PowerAction = Exclude<Action, "delete" | "console" | "edit">;
+export type PowerAction = Exclude<Action, "delete" | "console" | "edit" | "migrate">;
 
 export const guestService = serviceKey<GuestService>("guests");
+
+/** A guest with everything that moves along with it. */
+export interface MovingGuest {
+  guest: Guest;
+  disks: Disk[];
+  interfaces: GuestInterface[];
+}
+
+/** Where a guest has come to, with the paths of what moved along. */
+export interface Arrival {
+  node: string;
+  vncListen: string;
+  state: Observed;
+  /** `isWhole`: it depends on no template any more. */
+  disks: readonly { uuid: string; path: string; isWhole: boolean }[];
+  seedPath: string | null;
+}
+
+/** The part of a migration that is the guests' own: what fits where, what is booked, and whose row says what. */
+export interface GuestMoves {
+  /** @throws AppError notFound, conflict when the guest's state does not allow it */
+  movable(uuid: string): Promise<MovingGuest>;
+  /** Why nodes can't hold the guest besides their own, by name; those that can are left out. */
+  refusals(guest: Guest, nodes: readonly PlaceableNode[]): Promise<Map<string, Reason>>;
+  /**
+   * Books memory, vCPUs and a VNC port on the node and begins the task that `prepare` makes with them, all or
+   * nothing. From then on the guest is `migrating`. @throws AppError conflict
+   */
+  begin(
+    uuid: string,
+    node: PlaceableNode,
+    prepare: (moving: MovingGuest, port: number) => Promise<PreparedTask>,
+  ): Promise<Begun>;
+  /** Another port on the node that the guest is moving to; null when none is free. */
+  anotherPort(
+    uuid: string,
+    node: PlaceableNode,
+    refused: readonly number[],
+  ): Promise<{ port: number; statements: Statement[] } | null>;
+  /** What is written when it has arrived: guest, disks and booking at once. */
+  arrived(uuid: string, arrival: Arrival): Promise<ReportEffects>;
+  /** What is written when it has stayed. */
+  stayed(uuid: string): Promise<ReportEffects>;
+}
+export const guestMoves = serviceKey<GuestMoves>("guests.moves");
+/** How a kind of task is shown on its guest's page, where a bar says too little. */
+export interface GuestPanel {
+  kind: string;
+  render(guest: GuestDetail, task: GuestTask, viewer: Viewer): Promise<Child>;
+}
+export const guestPanels = serviceKey<GuestPanel>("guests.panels");
+/** An action of another plugin that begins with a dialog, at `/guests/{uuid}/<action>` and `/guests/batch/<action>`. */
+export interface GuestDialog {
+  action: Action;
+  icon: IconName;
+  label(viewer: Viewer): string;
+}
+export const guestDialogs = serviceKey<GuestDialog>("guests.dialogs");
+/** Runs on a node: asks for a guest's domain and reports it, so that what is reported afterwards finds it told. */
+export const guestLook = defineHook<{ uuid: string }>("guest.look");
 
 /** Runs before a batch of guests is booked; a handler that throws an AppError refuses it. */
 export const guestBeforeCreate = defineHook<{

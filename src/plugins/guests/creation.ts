@@ -15,6 +15,7 @@ import {
   inArray,
   insert,
   isNotNull,
+  or,
   type PayloadOf,
   type PreparedTask,
   randomPassword,
@@ -269,6 +270,8 @@ export class Creation {
       vncPort,
       vncListen: node.vnc.listen,
       vncPasswordSealed: vault.seal(vncPassword),
+      movesTo: null,
+      movesToPort: null,
       hostname: hostnameOf(name),
       seedPath,
       observedState: null,
@@ -349,9 +352,11 @@ function writeBytesOf(request: CreateGuest, template: Template): number {
 /** Ports that guests of ours hold on a node. */
 export async function portsTaken(ground: Pick<Ground, "store">, nodeName: string): Promise<Set<number>> {
   const holders = await ground.store.select(guests, {
-    where: and(eq(guests.nodeName, nodeName), isNotNull(guests.vncPort)),
+    where: or(and(eq(guests.nodeName, nodeName), isNotNull(guests.vncPort)), eq(guests.movesTo, nodeName)),
   });
-  return new Set(holders.flatMap((guest) => (guest.vncPort === null ? [] : [guest.vncPort])));
+  return new Set(
+    holders.flatMap((guest) => (guest.nodeName === nodeName ? guest.vncPort : guest.movesToPort) ?? []),
+  );
 }
 
 function newDisk({ uuid, path, target, sizeGiB }: Disk): PayloadOf<typeof createGuest>["systemDisk"] {

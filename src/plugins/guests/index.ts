@@ -9,12 +9,13 @@ import { poolService } from "../pools/index.ts";
 import { templateService, templateUsers } from "../templates/index.ts";
 import { Attachment } from "./attachment.ts";
 import { GuestSettings } from "./capacity.ts";
-import { guestService } from "./contract.ts";
+import { guestLook, guestMoves, guestService } from "./contract.ts";
 import { Details } from "./details.ts";
 import { registerInit } from "./init-operation.ts";
 import { carryGuests, guestKeeper } from "./keeper.ts";
 import { Looking } from "./looking.ts";
 import { guestsMigrations } from "./migrations.ts";
+import { Moves } from "./moves.ts";
 import { Observation } from "./observation.ts";
 import { Observer } from "./observer.ts";
 import { registerOperations } from "./operations.ts";
@@ -28,6 +29,7 @@ import { guestsWords } from "./words.ts";
 
 export { GuestSettings } from "./capacity.ts";
 export * from "./contract.ts";
+export type { PlaceableNode } from "./needs.ts";
 export { CreateGuest, DeleteGuest } from "./requests.ts";
 export { type ForeignDomain, foreignDomains, type Guest, guestInterfaces, guests } from "./schema.ts";
 export { type Action, allowed, allows, type GuestState, guestActions, guestStates } from "./states.ts";
@@ -48,6 +50,7 @@ export const guestsPlugin = definePlugin({
     const needs = { nodes, templates, pools };
     const service = new Guests(context, needs);
     const observation = new Observation(context);
+    context.provide(guestMoves, new Moves(context, service));
     context.provide(guestService, service);
     context.provide(diskAttachment, new Attachment(context, service, pools));
     registerSettlements(context, needs);
@@ -74,6 +77,7 @@ export const guestsPlugin = definePlugin({
     registerOperations(context, observer);
     registerPower(context, observer);
     registerInit(context);
+    context.onStop(context.hooks.on(guestLook, async ({ uuid }) => void (await observer.look(uuid))));
     new Looking(context, observer).start();
     observer.start();
   },

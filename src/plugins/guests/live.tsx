@@ -75,7 +75,7 @@ async function guestPayloads(
   needs: PageNeeds,
   onlyDetails: boolean,
 ): Promise<string[]> {
-  const scene = await guestScene(uuid, tab, needs).catch((error: unknown) => {
+  const scene = await guestScene(uuid, tab, viewer, needs).catch((error: unknown) => {
     if (error instanceof AppError && error.kind === "notFound") return null;
     throw error;
   });

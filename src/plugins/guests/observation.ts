@@ -15,6 +15,7 @@ import {
   type Statement,
   type Task,
   Type,
+  timing,
   update,
   Value,
 } from "jimv";
@@ -113,6 +114,7 @@ export class Observation {
     const guest = await store.first(guests, { where: eq(guests.uuid, uuid) });
     if (!guest) return this.changedForeign(uuid, envelope.node, state);
     if (guest.nodeName !== envelope.node || !isNewer(guest, envelope)) return { statements: [] };
+    if (this.isTooEarly(guest, state)) return { statements: [] };
     const tasks = await this.ground.tasks.openFor("guest", [uuid]);
     return this.observe(guest, state, envelope, tasks);
   }
@@ -128,6 +130,7 @@ export class Observation {
       (guest) =>
         !untold.includes(guest.uuid) &&
         isNewer(guest, envelope) &&
+        !this.isTooEarly(guest, facts.get(guest.uuid)?.state ?? "absent") &&
         (isNews(guest, facts.get(guest.uuid)?.state ?? "absent") || isResized(guest, facts.get(guest.uuid))),
     );
     const open =
@@ -151,6 +154,15 @@ export class Observation {
       statements: effects.flatMap((effect) => effect.statements),
       events: effects.flatMap((effect) => effect.events ?? []),
     };
+  }
+
+  /**
+   * A guest that has just come from another node: what its new one said before may arrive later than the news of
+   * its arrival, and did not know it. Once the node has spoken of it, or after a while, its word counts.
+   */
+  private isTooEarly(guest: Guest, observed: Observed): boolean {
+    if (observed !== "absent" || guest.observedState !== null || guest.observedAt === null) return false;
+    return this.ground.clock.now() < guest.observedAt + timing.arrivalPatienceMilliseconds;
   }
 
   private unreadable(envelope: Envelope): ReportEffects {
@@ -221,6 +233,17 @@ export class Observation {
     );
     const mine = new Set(ours.map((guest) => guest.uuid));
     const { domains, untold } = envelope.body as typeof ListReport.static;
+    // A guest that is on its way is on two nodes for a while, and neither of them is strange.
+    const moving = await store.select(guests, {
+      where: and(
+        inArray(
+          guests.uuid,
+          domains.map((domain) => domain.uuid).filter((uuid) => !mine.has(uuid)),
+        ),
+        eq(guests.movesTo, envelope.node),
+      ),
+    });
+    for (const guest of moving) mine.add(guest.uuid);
     const others = domains.filter((domain) => !mine.has(domain.uuid));
     const statements: Statement[] = [];
     const events: EventRow[] = [];

@@ -40,6 +40,7 @@ export class Observer {
   }
 
   private heard(event: DomainEvent): void {
+    if (event.kind === "pass") return;
     for (const crossing of this.crossings) crossing.add(event.uuid);
     if (event.kind === "agent") return;
     if (event.kind === "undefined") {

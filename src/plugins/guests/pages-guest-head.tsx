@@ -14,6 +14,7 @@ import {
 } from "jimv/ui";
 import type { NodeView } from "../nodes/index.ts";
 import { taskHref } from "../tasks/index.ts";
+import type { GuestDialog } from "./contract.ts";
 import {
   actionButton,
   actionLooks,
@@ -36,10 +37,14 @@ export interface GuestScene {
   details: GuestDetails | null;
   /** Newest first. */
   happened: Task[];
+  /** Of tasks that other plugins show in their own way, by the task's id. */
+  panels: ReadonlyMap<string, Child>;
+  /** What other plugins offer to do now. */
+  dialogs: readonly GuestDialog[];
 }
 
 /** Name, state, and what can be done now. Replaced whole by the live view. */
-export function GuestHead({ scene: { guest }, viewer }: { scene: GuestScene; viewer: Viewer }) {
+export function GuestHead({ scene: { guest, dialogs }, viewer }: { scene: GuestScene; viewer: Viewer }) {
   const lang = viewer.language;
   return (
     <PageHead
@@ -54,12 +59,12 @@ export function GuestHead({ scene: { guest }, viewer }: { scene: GuestScene; vie
           <a href={`/nodes/${encodeURIComponent(guest.nodeName)}`}>{guest.nodeName}</a>
         </>
       }
-      actions={mayAct(viewer) ? headActions(guest, viewer) : null}
+      actions={mayAct(viewer) ? headActions(guest, dialogs, viewer) : null}
     />
   );
 }
 
-function headActions(guest: GuestDetail, viewer: Viewer): Child {
+function headActions(guest: GuestDetail, dialogs: readonly GuestDialog[], viewer: Viewer): Child {
   const lang = viewer.language;
   const allowed = powerActions.filter((action) => guest.actions.includes(action));
   const hasConsole = guest.actions.includes("console");
@@ -69,6 +74,12 @@ function headActions(guest: GuestDetail, viewer: Viewer): Child {
     ...rest.map((action) => ({
       label: say(lang, actionLooks[action].word),
       ...actionButton(action, guest.uuid),
+    })),
+    ...dialogs.map((dialog, at) => ({
+      label: `${dialog.label(viewer)}…`,
+      icon: dialog.icon,
+      dialogUrl: `${hrefOf(guest.uuid)}/${dialog.action}`,
+      divided: at === 0 && rest.length > 0,
     })),
     {
       label: `${say(lang, "action.edit")}…`,
@@ -107,7 +118,7 @@ function headActions(guest: GuestDetail, viewer: Viewer): Child {
 }
 
 /** What is under way, and what needs somebody. */
-export function GuestNow({ scene: { guest, node }, viewer }: { scene: GuestScene; viewer: Viewer }) {
+export function GuestNow({ scene: { guest, node, panels }, viewer }: { scene: GuestScene; viewer: Viewer }) {
   const t = wordsOf(viewer.language);
   const act = mayAct(viewer);
   return (
@@ -130,9 +141,7 @@ export function GuestNow({ scene: { guest, node }, viewer }: { scene: GuestScene
       ) : null}
       {guest.tasks
         .filter((task) => task.kind !== "guests.init")
-        .map((task) => (
-          <TaskPanel guest={guest} task={task} viewer={viewer} />
-        ))}
+        .map((task) => panels.get(task.id) ?? <TaskPanel guest={guest} task={task} viewer={viewer} />)}
       {guest.initState === "pending" && guest.state === "running" ? (
         <Notice tone="info" title={t("guests.page.initPending")}>
           {t("guests.page.initPendingText")}

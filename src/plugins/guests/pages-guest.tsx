@@ -1,10 +1,11 @@
 /** One guest's page: its tabs, and what of it stands where. */
 import { and, desc, eq, tasks, type Viewer } from "jimv";
-import { Button, Notice, Row, say, type Tab, Tabs, WithRail } from "jimv/ui";
+import { Button, type Child, Notice, Row, say, type Tab, Tabs, WithRail } from "jimv/ui";
+import { guestPanels } from "./contract.ts";
 import { GuestDisks, GuestFacts, GuestHappened } from "./pages-guest-facts.tsx";
 import { GuestHead, GuestNow, type GuestScene } from "./pages-guest-head.tsx";
 import { GuestScreenshot, GuestXml } from "./pages-guest-look.tsx";
-import { hrefOf, type PageNeeds } from "./pages-parts.tsx";
+import { dialogsFor, hrefOf, type PageNeeds } from "./pages-parts.tsx";
 import { wordsOf } from "./words-pages.ts";
 
 export const guestTabs = ["overview", "disks", "tasks", "xml"] as const;
@@ -14,7 +15,12 @@ const happenedShown = 6;
 const tasksShown = 100;
 
 /** @throws AppError notFound */
-export async function guestScene(uuid: string, tab: GuestTab, needs: PageNeeds): Promise<GuestScene> {
+export async function guestScene(
+  uuid: string,
+  tab: GuestTab,
+  viewer: Viewer,
+  needs: PageNeeds,
+): Promise<GuestScene> {
   const guest = await needs.service.get(uuid);
   const [node, details, happened] = await Promise.all([
     needs.nodes.get(guest.nodeName),
@@ -25,7 +31,13 @@ export async function guestScene(uuid: string, tab: GuestTab, needs: PageNeeds):
       limit: tab === "tasks" ? tasksShown : happenedShown,
     }),
   ]);
-  return { guest, node, details, happened };
+  const { slots } = needs.context;
+  const panels = new Map<string, Child>();
+  for (const task of guest.tasks) {
+    const panel = slots.all(guestPanels).find(({ kind }) => kind === task.kind);
+    if (panel) panels.set(task.id, await panel.render(guest, task, viewer));
+  }
+  return { guest, node, details, happened, panels, dialogs: dialogsFor(guest, needs) };
 }
 
 export function guestPage(scene: GuestScene, tab: GuestTab, viewer: Viewer) {

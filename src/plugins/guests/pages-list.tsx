@@ -14,6 +14,7 @@ import {
   Segments,
   say,
 } from "jimv/ui";
+import { guestDialogs } from "./contract.ts";
 import { foreignList } from "./pages-foreign.tsx";
 import { type Asked, groups, guestList, type Show } from "./pages-list-address.ts";
 import { guestTable, mayAct, type PageNeeds } from "./pages-parts.tsx";
@@ -69,7 +70,7 @@ export async function listPage(state: Asked, viewer: Viewer, needs: PageNeeds) {
           hidesSome={total > 0}
           rangeId="guests-range"
           aside={<span id="newer" />}
-          {...(mayAct(viewer) ? { batch: <Batch viewer={viewer} /> } : {})}
+          {...(mayAct(viewer) ? { batch: <Batch viewer={viewer} needs={needs} /> } : {})}
         />
       )}
     </>
@@ -175,7 +176,7 @@ async function emptyList(viewer: Viewer, needs: PageNeeds) {
   );
 }
 
-function Batch({ viewer }: { viewer: Viewer }) {
+function Batch({ viewer, needs }: { viewer: Viewer; needs: PageNeeds }) {
   const lang = viewer.language;
   return (
     <BatchBar
@@ -189,6 +190,12 @@ function Batch({ viewer }: { viewer: Viewer }) {
           post: "/guests/batch/shutdown",
         },
         { action: "reboot", label: say(lang, "action.reboot"), icon: "reboot", post: "/guests/batch/reboot" },
+        ...needs.context.slots.all(guestDialogs).map((dialog) => ({
+          action: dialog.action,
+          label: `${dialog.label(viewer)}…`,
+          icon: dialog.icon,
+          dialogUrl: `/guests/batch/${dialog.action}`,
+        })),
         {
           action: "force-stop",
           label: say(lang, "action.forceStop"),

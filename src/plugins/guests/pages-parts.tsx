@@ -20,7 +20,7 @@ import {
 import type { NodeService } from "../nodes/index.ts";
 import type { PoolService } from "../pools/index.ts";
 import type { TemplateService } from "../templates/index.ts";
-import type { GuestService, PowerAction } from "./contract.ts";
+import { type GuestDialog, type GuestService, guestDialogs, type PowerAction } from "./contract.ts";
 import { type Action, allows, killable } from "./states.ts";
 import type { GuestView } from "./views.ts";
 import { wordsOf } from "./words-pages.ts";
@@ -65,6 +65,11 @@ export function actionButton(
   const look: ActionLook = actionLooks[action];
   const address = `${hrefOf(uuid)}/${action}`;
   return { icon: look.icon, ...(look.asks ? { dialogUrl: address } : { post: address }) };
+}
+
+/** What other plugins offer to do with a guest in its present state. */
+export function dialogsFor(guest: GuestView, { context }: Pick<PageNeeds, "context">): GuestDialog[] {
+  return context.slots.all(guestDialogs).filter(({ action }) => guest.actions.includes(action));
 }
 
 /** Deleting is offered for what runs, too: the dialog then says that it is forced off first. */

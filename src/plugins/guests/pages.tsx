@@ -72,7 +72,7 @@ function lists(needs: PageNeeds): void {
       const uuid = params.uuid ?? "";
       const asked = url.searchParams.get("tab");
       const tab: GuestTab = guestTabs.find((one) => one === asked) ?? "overview";
-      const scene = await guestScene(uuid, tab, needs);
+      const scene = await guestScene(uuid, tab, viewer, needs);
       // What the node tells comes by the live view: the page does not wait for it.
       await needs.service.look(uuid);
       return {

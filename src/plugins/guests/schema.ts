@@ -52,6 +52,9 @@ export const guests = table(
     vncPort: integer(),
     vncListen: text(64).notNull(),
     vncPasswordSealed: text(128).notNull(),
+    /** While it migrates: the node that it goes to, and its port there. */
+    movesTo: text(64),
+    movesToPort: integer(),
     hostname: text(63).notNull(),
     /** The NoCloud image that the guest boots with, if there is one. */
     seedPath: text(191),
@@ -67,9 +70,8 @@ export const guests = table(
   (t) => [
     unique("guests_name", t.nameKey),
     unique("guests_vnc", t.nodeName, t.vncPort),
+    unique("guests_moves", t.movesTo, t.movesToPort),
     index("guests_node", t.nodeName, t.state),
-    // Every page counts guests by state.
-    index("guests_state", t.state),
     index("guests_template", t.templateId),
     index("guests_created", t.createdAt),
   ],

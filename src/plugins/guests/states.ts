@@ -29,6 +29,7 @@ export const guestActions = [
   "delete",
   "console",
   "edit",
+  "migrate",
 ] as const;
 /** As in the API's addresses. */
 export type Action = (typeof guestActions)[number];
@@ -36,10 +37,10 @@ export type Action = (typeof guestActions)[number];
 /** What a person may ask of a guest in each state. A `delete` with `force` is also allowed in `killable` states. */
 export const allowed = {
   creating: [],
-  off: ["start", "delete", "edit"],
+  off: ["start", "delete", "edit", "migrate"],
   starting: ["force-stop", "console"],
-  running: ["shutdown", "reboot", "force-stop", "force-reboot", "pause", "console"],
-  paused: ["resume", "force-stop", "force-reboot", "console"],
+  running: ["shutdown", "reboot", "force-stop", "force-reboot", "pause", "console", "migrate"],
+  paused: ["resume", "force-stop", "force-reboot", "console", "migrate"],
   stopping: ["force-stop", "force-reboot", "console"],
   crashed: ["start", "delete", "edit"],
   migrating: ["console"],

@@ -1,0 +1,214 @@
+/**
+ * The guests' own part of a migration: what fits where, what is booked, and what their rows say while they move.
+ * How they move is the migration plugin's.
+ */
+import {
+  AppError,
+  and,
+  asc,
+  eq,
+  isNotNull,
+  type PreparedTask,
+  type Reason,
+  type ReportEffects,
+  type SetOf,
+  type Statement,
+  StoreUniqueError,
+  update,
+} from "jimv";
+import { disks } from "../disks/index.ts";
+import { Bookings, isOvertaken, nodePlace } from "./bookings.ts";
+import { Capacity, type ReadyNode, readiness, readyNode } from "./capacity.ts";
+import type { Arrival, Begun, GuestMoves, MovingGuest } from "./contract.ts";
+import { diskEvent, guestEvent, portsTaken } from "./creation.ts";
+import { freePorts } from "./naming.ts";
+import type { Ground, PlaceableNode } from "./needs.ts";
+import { changeGuest, releasedSet, stateSet } from "./observation.ts";
+import { refusal } from "./placement.ts";
+import { type Guest, guestInterfaces, guests } from "./schema.ts";
+import { allows, residentStates, whyNot } from "./states.ts";
+
+/** How often a move is booked anew when somebody else took a place or a port meanwhile. */
+const bookingTries = 20;
+const nothing: ReportEffects = { statements: [] };
+/** What a guest needs of a node that it comes to, besides its disks' space. */
+const noSpace = { writeBytes: 0, growBytes: 0 } as const;
+
+/** What of the guests' service is needed here. */
+interface Deciding {
+  row(uuid: string): Promise<Guest>;
+  deciding<T>(uuid: string, decide: (guest: Guest) => Promise<T>): Promise<T>;
+  begin(guest: Guest, set: SetOf<typeof guests>, task: PreparedTask, more?: Statement[]): Promise<void>;
+  reachable(guest: Guest): Promise<void>;
+}
+
+export class Moves implements GuestMoves {
+  private readonly bookings: Bookings;
+  private readonly capacity: Capacity;
+
+  constructor(
+    private readonly ground: Ground,
+    private readonly service: Deciding,
+  ) {
+    this.bookings = new Bookings(ground.store);
+    this.capacity = new Capacity(ground);
+  }
+
+  async movable(uuid: string): Promise<MovingGuest> {
+    return this.withBelongings(demanded(await this.service.row(uuid)));
+  }
+
+  private async withBelongings(guest: Guest): Promise<MovingGuest> {
+    const { store } = this.ground;
+    const [hers, interfaces] = await Promise.all([
+      store.select(disks, { where: eq(disks.guestUuid, guest.uuid), orderBy: asc(disks.target) }),
+      store.select(guestInterfaces, { where: eq(guestInterfaces.guestUuid, guest.uuid) }),
+    ]);
+    return { guest, disks: hers, interfaces };
+  }
+
+  async refusals(guest: Guest, nodes: readonly PlaceableNode[]): Promise<Map<string, Reason>> {
+    const found = new Map<string, Reason>();
+    const ready: ReadyNode[] = [];
+    for (const node of nodes) {
+      const state = readiness(node);
+      if ("refusal" in state) found.set(node.name, state.refusal);
+      else ready.push(state.ready);
+    }
+    for (const [name, seat] of await this.capacity.seats(ready, { except: guest.uuid })) {
+      // A guest that is off takes no memory there either; it only has to be one that could be started.
+      const asked = residentStates.includes(guest.state) ? seat : { ...seat, usedMiB: 0, usedVcpus: 0 };
+      const reason = refusal(asked, undefined, { ...guest, ...noSpace });
+      if (reason) found.set(name, reason);
+      else if (seat.freePorts < 1)
+        found.set(name, { of: name, word: "guests.noPort", args: { node: name, ...seat.ports } });
+    }
+    return found;
+  }
+
+  begin(
+    uuid: string,
+    node: PlaceableNode,
+    prepare: (moving: MovingGuest, port: number) => Promise<PreparedTask>,
+  ): Promise<Begun> {
+    return this.bookings.inTurn(async () => {
+      for (let left = bookingTries; ; left--) {
+        try {
+          return await this.service.deciding(uuid, (guest) => this.book(demanded(guest), node, prepare));
+        } catch (error) {
+          const isPort = error instanceof StoreUniqueError && error.index === "guests_moves";
+          if (!isPort && !isOvertaken(error)) throw error;
+          if (left <= 1) throw new AppError("unavailable", "guests.bookingBusy", {}, { cause: error });
+        }
+      }
+    });
+  }
+
+  private async book(
+    guest: Guest,
+    node: PlaceableNode,
+    prepare: (moving: MovingGuest, port: number) => Promise<PreparedTask>,
+  ): Promise<Begun> {
+    await this.service.reachable(guest);
+    const place = nodePlace(node.name);
+    const versions = await this.bookings.read([place]);
+    const moving = await this.withBelongings(guest);
+    const busy = moving.disks.find((disk) => disk.state !== "attached");
+    if (busy) throw new AppError("conflict", "guests.diskBusy", { disk: busy.name });
+    const reason = (await this.refusals(guest, [node])).get(node.name);
+    if (reason) throw new AppError("conflict", reason.word, reason.args);
+    const taken = await portsTaken(this.ground, node.name);
+    const [port = 0] = freePorts(readyNode(node).vnc, taken, 1, node.name);
+    const task = await prepare(moving, port);
+    const set = { state: "migrating", movesTo: node.name, movesToPort: port } as const;
+    await this.service.begin(guest, set, task, [
+      ...this.bookings.claim(versions, [place]),
+      update(disks, { state: "moving" }, eq(disks.guestUuid, guest.uuid)),
+    ]);
+    return { task: { id: task.id } };
+  }
+
+  async anotherPort(uuid: string, node: PlaceableNode, refused: readonly number[]) {
+    const guest = await this.migrating(uuid);
+    if (!guest || !node.vnc) return null;
+    const place = nodePlace(node.name);
+    const versions = await this.bookings.read([place]);
+    const taken = await portsTaken(this.ground, node.name);
+    for (const port of refused) taken.add(port);
+    const { first, last } = node.vnc;
+    for (let port = first; port <= last; port++)
+      if (!taken.has(port))
+        return {
+          port,
+          statements: [...this.bookings.claim(versions, [place]), changeGuest(guest, { movesToPort: port })],
+        };
+    return null;
+  }
+
+  private async migrating(uuid: string): Promise<Guest | null> {
+    const where = and(eq(guests.uuid, uuid), eq(guests.state, "migrating"), isNotNull(guests.movesTo));
+    return this.ground.store.first(guests, { where });
+  }
+
+  async arrived(uuid: string, arrival: Arrival): Promise<ReportEffects> {
+    const guest = await this.migrating(uuid);
+    if (!guest) return nothing;
+    const now = this.ground.clock.now();
+    const next = arrival.state === "absent" ? "off" : arrival.state;
+    return {
+      statements: [
+        changeGuest(guest, {
+          ...stateSet(guest, next, now),
+          nodeName: arrival.node,
+          vncPort: guest.movesToPort,
+          vncListen: arrival.vncListen,
+          seedPath: arrival.seedPath,
+          movesTo: null,
+          movesToPort: null,
+          // Its new node has not spoken of it yet; what the old one says no longer counts.
+          observedState: null,
+          observedIncarnation: 0,
+          observedSequence: 0,
+          observedAt: now,
+        }),
+        ...arrival.disks.map(({ uuid: disk, path, isWhole }) =>
+          update(
+            disks,
+            {
+              nodeName: arrival.node,
+              path,
+              state: "attached",
+              ...(isWhole ? { linkedTemplateId: null } : {}),
+            },
+            and(eq(disks.uuid, disk), eq(disks.guestUuid, uuid)),
+            { expect: 1 },
+          ),
+        ),
+      ],
+      events: [guestEvent(uuid, { state: next }), ...arrival.disks.map((disk) => diskEvent(disk.uuid))],
+    };
+  }
+
+  async stayed(uuid: string): Promise<ReportEffects> {
+    const guest = await this.migrating(uuid);
+    if (!guest) return nothing;
+    const released = releasedSet(guest, null, this.ground.clock.now());
+    // Without a word from its node it is what it was: nobody moves a guest in any other state.
+    const fallback = guest.wantedState === "off" && guest.startedAt === null ? "off" : "running";
+    const state = released.state ?? fallback;
+    const { disks: hers } = await this.withBelongings(guest);
+    return {
+      statements: [
+        changeGuest(guest, { ...released, state, movesTo: null, movesToPort: null }),
+        update(disks, { state: "attached" }, and(eq(disks.guestUuid, uuid), eq(disks.state, "moving"))),
+      ],
+      events: [guestEvent(uuid, { state }), ...hers.map((disk) => diskEvent(disk.uuid))],
+    };
+  }
+}
+
+/** @throws AppError conflict with the reason */
+function demanded(guest: Guest): Guest {
+  if (allows(guest.state, "migrate")) return guest;
+  throw new AppError("conflict", whyNot[guest.state], { name: guest.name });
+}

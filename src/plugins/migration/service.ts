@@ -1,0 +1,231 @@
+/** The rules of migrations: where a guest can go, and what is booked when it goes. */
+import {
+  type Actor,
+  AppError,
+  and,
+  type ControllerContext,
+  eq,
+  inArray,
+  insert,
+  type PayloadOf,
+  type Reason,
+} from "jimv";
+import { type Begun, type GuestMoves, guests, type MovingGuest } from "../guests/index.ts";
+import type { DrainStep, MigrationService, MigrationTarget } from "./contract.ts";
+import type { MigrationNeeds, MovableNode } from "./needs.ts";
+import { type MigrateGuest, MigrationSettings } from "./requests.ts";
+import { type MigrationRun, runs } from "./schema.ts";
+import { fileThere, type PoolsThere, type PoolThere, refusalOf } from "./targets.ts";
+import { migrateGuest } from "./tasks.ts";
+
+/** A node that was looked at, with what decides between it and others. */
+interface Candidate extends MigrationTarget {
+  node: MovableNode;
+}
+
+export class Migration implements MigrationService {
+  constructor(
+    private readonly context: Pick<ControllerContext, "store" | "tasks" | "settings" | "vault" | "clock">,
+    private readonly needs: MigrationNeeds,
+    private readonly moves: GuestMoves,
+  ) {}
+
+  private settings(): Promise<MigrationSettings> {
+    return this.context.settings.read("migration", MigrationSettings);
+  }
+
+  async targets(uuid: string): Promise<MigrationTarget[]> {
+    const moving = await this.moves.movable(uuid);
+    const candidates = await this.candidates(moving, await this.needs.nodes.list());
+    return candidates.map(({ node: _, ...target }) => target);
+  }
+
+  /** The other nodes: those that can take the guest first, of these the emptiest first. */
+  private async candidates(moving: MovingGuest, all: readonly MovableNode[]): Promise<Candidate[]> {
+    const { guest } = moving;
+    const from = all.find((node) => node.name === guest.nodeName);
+    if (!from) throw new AppError("conflict", "guests.nodeUnknown", { node: guest.nodeName });
+    const others = all.filter((node) => node.name !== from.name);
+    const refusals = await this.moves.refusals(guest, others);
+    const candidates: Candidate[] = [];
+    for (const node of others) {
+      const pools = await this.poolsThere(moving, node);
+      const reason = refusals.get(node.name) ?? refusalOf(moving, from, node, pools);
+      const copied = moving.disks.filter((disk) => pools.get(disk.poolId)?.shared !== true);
+      candidates.push({
+        node,
+        nodeName: node.name,
+        reason,
+        copyGiB: copied.reduce((sum, disk) => sum + disk.sizeGiB, 0),
+        freeMemoryMiB: node.facts?.freeMemoryMiB ?? 0,
+        acceptsGuests: node.acceptsGuests,
+      });
+    }
+    return candidates.sort(
+      (one, other) =>
+        Number(one.reason !== null) - Number(other.reason !== null) ||
+        Number(other.acceptsGuests) - Number(one.acceptsGuests) ||
+        other.freeMemoryMiB - one.freeMemoryMiB ||
+        (one.nodeName < other.nodeName ? -1 : 1),
+    );
+  }
+
+  /** How the guest's pools stand on another node. */
+  private async poolsThere({ guest, disks }: MovingGuest, to: MovableNode): Promise<PoolsThere> {
+    const found = new Map<string, PoolThere>();
+    for (const poolId of new Set(disks.map((disk) => disk.poolId))) {
+      const [standing, pool] = await Promise.all([
+        this.needs.pools.standing(poolId, guest.nodeName, to.name),
+        this.needs.pools.need(poolId),
+      ]);
+      const presence = pool.presences.find((each) => each.nodeName === to.name);
+      found.set(poolId, {
+        ...standing,
+        libvirtName: presence?.libvirtName ?? "",
+        availableBytes: presence?.availableBytes ?? 0,
+      });
+    }
+    return found;
+  }
+
+  async migrate(uuid: string, request: MigrateGuest, actor: Actor): Promise<Begun> {
+    const moving = await this.moves.movable(uuid);
+    const candidates = await this.candidates(moving, await this.needs.nodes.list());
+    const chosen = choose(moving, candidates, request.nodeName);
+    const from = await this.needs.nodes.get(moving.guest.nodeName);
+    if (!from) throw new AppError("conflict", "guests.nodeUnknown", { node: moving.guest.nodeName });
+    const settings = await this.settings();
+    return this.moves.begin(uuid, chosen, async (now, port) => {
+      const { guest } = now;
+      const pools = await this.poolsThere(now, chosen);
+      const task = await this.context.tasks.prepare(migrateGuest, {
+        node: guest.nodeName,
+        target: { type: "guest", key: uuid, name: guest.name },
+        exclusive: uuid,
+        payload: this.payload(now, chosen, pools, port, request, settings),
+        actor,
+      });
+      const run: MigrationRun = {
+        task: task.id,
+        guestUuid: uuid,
+        fromNode: from.name,
+        toNode: chosen.name,
+        figures: null,
+        changedAt: this.context.clock.now(),
+      };
+      return { ...task, statements: [...task.statements, insert(runs, run)] };
+    });
+  }
+
+  private payload(
+    { guest, disks }: MovingGuest,
+    to: MovableNode,
+    pools: PoolsThere,
+    port: number,
+    request: MigrateGuest,
+    settings: MigrationSettings,
+  ): PayloadOf<typeof migrateGuest> {
+    const address = to.managementAddress ?? "";
+    const host = address.includes(":") ? `[${address}]` : address;
+    const moved = disks.map((disk) => ({
+      uuid: disk.uuid,
+      target: disk.target ?? "",
+      ...fileThere(disk.path, pools.get(disk.poolId)),
+    }));
+    // The seed lies beside the system disk.
+    const system = disks.find((disk) => disk.role === "system");
+    const used = disks.flatMap((disk) => pools.get(disk.poolId) ?? []);
+    return {
+      uuid: guest.uuid,
+      name: guest.name,
+      toNode: to.name,
+      address,
+      peerUri: `qemu+${settings.transport}://${host}/system`,
+      vncPort: port,
+      vncListen: to.vnc?.listen ?? "127.0.0.1",
+      vncPassword: this.context.vault.unseal(guest.vncPasswordSealed),
+      takenPorts: [],
+      disks: moved,
+      seed: guest.seedPath === null ? null : fileThere(guest.seedPath, pools.get(system?.poolId ?? "")),
+      // libvirt sees that a network file system is shared; what is only said to be, it must be told to trust.
+      trustStorage: used.some(({ shared, trusted }) => shared && trusted),
+      tls: settings.transport === "tls",
+      autoConverge: request.autoConverge,
+      postcopy: request.postcopy,
+      bandwidthMiBs: request.bandwidthMiBs ?? null,
+      connections: request.connections,
+    };
+  }
+
+  async drainPlan(nodeName: string): Promise<DrainStep[]> {
+    const { store } = this.context;
+    const here = await store.select(guests, {
+      where: and(
+        eq(guests.nodeName, nodeName),
+        inArray(guests.state, ["off", "running", "paused", "crashed"]),
+      ),
+    });
+    const all = await this.needs.nodes.list();
+    const given = new Map<string, number>();
+    const plan: DrainStep[] = [];
+    // The largest first: what is left over then is easier to place.
+    for (const guest of here.sort((one, other) => other.memoryMiB - one.memoryMiB)) {
+      const step = { guestUuid: guest.uuid, name: guest.name, state: guest.state };
+      const moving = await this.moves.movable(guest.uuid).catch((error) => asReason(error, guest.name));
+      if ("word" in moving) {
+        plan.push({ ...step, toNode: null, reasons: [moving] });
+        continue;
+      }
+      const candidates = await this.candidates(moving, all);
+      const left = (each: Candidate) => each.freeMemoryMiB - (given.get(each.nodeName) ?? 0);
+      const [best] = candidates
+        .filter((each) => each.reason === null && each.acceptsGuests && left(each) >= guest.memoryMiB)
+        .sort((one, other) => left(other) - left(one));
+      if (best) given.set(best.nodeName, (given.get(best.nodeName) ?? 0) + guest.memoryMiB);
+      plan.push({
+        ...step,
+        toNode: best?.nodeName ?? null,
+        reasons: best ? [] : candidates.map((each) => reasonOf(each, guest.memoryMiB, left(each))),
+      });
+    }
+    return plan;
+  }
+
+  running(uuid: string): Promise<MigrationRun | null> {
+    return this.context.store.first(runs, { where: eq(runs.guestUuid, uuid) });
+  }
+}
+
+/** @throws AppError conflict with the reason of the chosen node, or of all */
+function choose(
+  { guest }: MovingGuest,
+  candidates: readonly Candidate[],
+  nodeName: string | undefined,
+): MovableNode {
+  if (nodeName !== undefined) {
+    const chosen = candidates.find((each) => each.nodeName === nodeName);
+    if (!chosen) {
+      const word = nodeName === guest.nodeName ? "migration.no.same" : "guests.nodeUnknown";
+      throw new AppError("conflict", word, { node: nodeName, name: guest.name });
+    }
+    if (chosen.reason) throw new AppError("conflict", chosen.reason.word, chosen.reason.args);
+    return chosen.node;
+  }
+  const best = candidates.find((each) => each.reason === null && each.acceptsGuests);
+  if (best) return best.node;
+  const reasons = candidates.map((each) => reasonOf(each, 0, 0));
+  throw new AppError("conflict", "migration.nowhere", { name: guest.name }, { reasons });
+}
+
+/** Why a node is not chosen by itself. */
+function reasonOf(candidate: Candidate, needMiB: number, freeMiB: number): Reason {
+  const { nodeName: node } = candidate;
+  if (candidate.reason) return candidate.reason;
+  if (!candidate.acceptsGuests) return { of: node, word: "guests.nodeClosed", args: { node } };
+  return { of: node, word: "migration.no.room", args: { node, needMiB, freeMiB: Math.max(0, freeMiB) } };
+}
+
+function asReason(error: unknown, of: string): Reason {
+  if (error instanceof AppError) return { of, word: error.word, args: error.args };
+  throw error;
+}

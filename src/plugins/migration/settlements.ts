@@ -1,0 +1,62 @@
+/** What becomes of a guest when its migration ends: written in the same batch as the task's own end. */
+import { type ControllerContext, eq, type ReportEffects, remove, update } from "jimv";
+import type { GuestMoves } from "../guests/index.ts";
+import { readFigures } from "./figures.ts";
+import type { MigrationNeeds } from "./needs.ts";
+import { runs } from "./schema.ts";
+import { figuresKind, migrateGuest } from "./tasks.ts";
+
+/** What the guest's page listens to. */
+const guestTopic = "guest";
+const portTaken = "hypervisor.portInUse";
+const nothing: ReportEffects = { statements: [] };
+
+export function registerSettlements(
+  context: ControllerContext,
+  needs: MigrationNeeds,
+  moves: GuestMoves,
+): void {
+  const over = (task: string) => remove(runs, eq(runs.task, task));
+
+  context.settle(migrateGuest, {
+    started: async (_task, payload) => ({
+      statements: [],
+      events: [{ topic: guestTopic, key: payload.uuid, data: null }],
+    }),
+    succeeded: async (task, payload, result) => {
+      const effects = await moves.arrived(payload.uuid, {
+        node: payload.toNode,
+        vncListen: payload.vncListen,
+        state: result.state,
+        // A copy made from a linked disk is whole.
+        disks: payload.disks.map(({ uuid, to, copy }) => ({ uuid, path: to, isWhole: copy })),
+        seedPath: payload.seed?.to ?? null,
+      });
+      return { ...effects, statements: [...effects.statements, over(task.id)] };
+    },
+    failed: async (task, payload) => {
+      const effects = await moves.stayed(payload.uuid);
+      return { ...effects, statements: [...effects.statements, over(task.id)] };
+    },
+    retry: async (_task, payload, error) => {
+      if (error.word !== portTaken) return null;
+      const node = await needs.nodes.get(payload.toNode);
+      const takenPorts = [...payload.takenPorts, payload.vncPort];
+      const other = node && (await moves.anotherPort(payload.uuid, node, takenPorts));
+      if (!other) return null;
+      return { payload: { ...payload, vncPort: other.port, takenPorts }, statements: other.statements };
+    },
+  });
+
+  context.onReport(figuresKind, async ({ body, node }) => {
+    const report = readFigures(body);
+    const run = report && (await context.store.first(runs, { where: eq(runs.task, report.task) }));
+    if (!report || !run || run.fromNode !== node || run.guestUuid !== report.uuid) return nothing;
+    return {
+      statements: [
+        update(runs, { figures: report.figures, changedAt: context.clock.now() }, eq(runs.task, run.task)),
+      ],
+      events: [{ topic: guestTopic, key: run.guestUuid, data: { migration: report.figures.phase } }],
+    };
+  });
+}
