@@ -209,6 +209,9 @@ export const timing = {
   libvirtGrowMilliseconds: 50,
   /** A lane's workers end after so long without work, to give their memory back. */
   libvirtIdleMilliseconds: 15_000,
+  /** Each thread looks so often whether work is over and memory can be given back. Shorter, and a pause between
+   * two clicks would count as the end. */
+  memoryLookMilliseconds: 15_000,
   /** Stopping waits so long for libvirtd to take its leave. */
   libvirtCloseMilliseconds: 1_000,
   /** A quick qemu-img command (info, create, resize) that prints nothing; then it is killed: `timeout`. */

@@ -4,6 +4,7 @@ import { realClock } from "../core/clock.ts";
 import { type Config, ConfigError, dataFiles } from "../core/config/config.ts";
 import { redisConnection, storeConnection } from "../core/config/connections.ts";
 import { type Log, stderrLog } from "../core/log/log.ts";
+import { trimWhenQuiet } from "../core/memory.ts";
 import type { RoadStatus } from "../core/road/contract.ts";
 import { openRedisNodeRoad } from "../core/road/redis-node.ts";
 import { taskWords } from "../core/tasks/words.ts";
@@ -142,6 +143,7 @@ async function runNode(config: Config, membership: Membership, log: Log): Promis
   });
   const watch = tellWhenAway(() => road.status(), log);
   console.log(`JimV node ${node} works for cluster ${clusterId}`);
+  trimWhenQuiet(clock);
   return untilStopped(clock, log, async () => {
     watch();
     await side.stop();

@@ -6,6 +6,7 @@ import type { Leadership } from "../core/controller.ts";
 import { listenOptions, type Tls } from "../core/http/tls.ts";
 import { Leader } from "../core/leader/leader.ts";
 import type { Log } from "../core/log/log.ts";
+import { trimWhenQuiet } from "../core/memory.ts";
 import type { Store } from "../core/store/index.ts";
 import { setupService } from "../plugins/program.ts";
 import { type ControllerEnd, type ControllerSide, makeControllerSide } from "./controller-side.ts";
@@ -58,6 +59,7 @@ export async function serve(config: Config, world: { clock: Clock; log: Log }, m
   if (!controller.use(setupService).isDone())
     console.log(`First start: open the page and enter the code ${lastCode}`);
   serving = true;
+  trimWhenQuiet(clock);
   return untilStopped(clock, log, async () => {
     await web.stop();
     await (await nodeStarts)?.stop();

@@ -42,12 +42,18 @@ export function integer(lang: Language, n: number): string {
 
 /** A point in time, written out in the reader's language: for titles and tooltips. Always with the zone. */
 export function absoluteTime(lang: Language, at: number): string {
-  const written = new Intl.DateTimeFormat(lang, {
-    dateStyle: "medium",
-    timeStyle: "medium",
-    timeZone: "UTC",
-  });
-  return `${written.format(at)} UTC`;
+  return `${momentFormat(lang).format(at)} UTC`;
+}
+
+/** Making one takes longer than rendering a row that needs it; there is one for each language. */
+const momentFormats = new Map<Language, Intl.DateTimeFormat>();
+
+function momentFormat(lang: Language): Intl.DateTimeFormat {
+  const known = momentFormats.get(lang);
+  if (known) return known;
+  const made = new Intl.DateTimeFormat(lang, { dateStyle: "medium", timeStyle: "medium", timeZone: "UTC" });
+  momentFormats.set(lang, made);
+  return made;
 }
 
 export { relativeTime } from "./relative.ts";

@@ -7,9 +7,20 @@ const steps: readonly [Intl.RelativeTimeFormatUnit, number][] = [
   ["day", Number.POSITIVE_INFINITY],
 ];
 
+/** Making one takes longer than a row of a table; there is one for each language. */
+const formats = new Map<string, Intl.RelativeTimeFormat>();
+
+function formatOf(lang: string): Intl.RelativeTimeFormat {
+  const known = formats.get(lang);
+  if (known) return known;
+  const made = new Intl.RelativeTimeFormat(lang, { style: "narrow", numeric: "auto" });
+  formats.set(lang, made);
+  return made;
+}
+
 /** How long ago (or until) `at` is, seen from `now`, both in UTC milliseconds: "11h ago", "2 天前". */
 export function relativeTime(lang: string, at: number, now: number): string {
-  const format = new Intl.RelativeTimeFormat(lang, { style: "narrow", numeric: "auto" });
+  const format = formatOf(lang);
   let value = (at - now) / 1000;
   if (Math.abs(value) < 5) return format.format(0, "second");
   for (const [unit, size] of steps) {

@@ -26,6 +26,8 @@ export function pluginsOf(inventory: Inventory): Plugin[] {
     controller(context) {
       const service = {
         list: async () => [...inventory.nodes.values()],
+        named: async (names: readonly string[]) =>
+          [...inventory.nodes.values()].filter((node) => names.includes(node.name)),
         get: async (name: string) => inventory.nodes.get(name) ?? null,
       };
       context.provide(nodeService, service as never);

@@ -42,7 +42,8 @@ export class EventHub {
   /** Calls the listener with events as they come, in the order of their numbers, each once. */
   listen(listener: (events: readonly LiveEvent[]) => void): Undo {
     this.listeners.add(listener);
-    if (this.started === null) void this.readLog();
+    // Where the store is away just now, the next wake-up begins.
+    this.start().catch(() => {});
     return () => this.listeners.delete(listener);
   }
 

@@ -6,6 +6,8 @@
  */
 
 import { JSCallback, type Pointer } from "bun:ffi";
+import { realClock } from "../clock.ts";
+import { trimWhenQuiet } from "../memory.ts";
 import { borrowString, liveHandles, out } from "./call.ts";
 import { deregisterEvents, openConnection, registerEvents } from "./connection.ts";
 import type {
@@ -178,6 +180,7 @@ self.onmessage = (first: MessageEvent<ToWorker>) => {
   try {
     const lib = loadLibvirt();
     lib.virInitialize();
+    trimWhenQuiet(realClock);
     if (role === "events") {
       const handle = eventRole(lib);
       self.onmessage = (event: MessageEvent<EventRequest>) => handle(event.data);

@@ -19,7 +19,12 @@ export interface PlaceableNode {
 }
 
 export interface GuestNeeds {
-  nodes: { list(): Promise<PlaceableNode[]>; get(name: string): Promise<PlaceableNode | null> };
+  nodes: {
+    list(): Promise<PlaceableNode[]>;
+    get(name: string): Promise<PlaceableNode | null>;
+    /** Those with these names: a page of guests has no need for what hundreds of nodes last said. */
+    named(names: readonly string[]): Promise<PlaceableNode[]>;
+  };
   templates: Pick<TemplateService, "usable" | "supply">;
   pools: Pick<PoolService, "list" | "standing">;
 }

@@ -136,7 +136,7 @@ export class GuestReading {
         where: and(inArray(disks.guestUuid, uuids), eq(disks.role, "system")),
       }),
       this.ground.store.select(guestInterfaces, { where: inArray(guestInterfaces.guestUuid, uuids) }),
-      this.needs.nodes.list(),
+      this.needs.nodes.named([...new Set(rows.map((guest) => guest.nodeName))]),
     ]);
     const offline = new Set(nodes.filter((node) => node.state === "offline").map((node) => node.name));
     const tasksOf = Map.groupBy(open, (task: Task) => task.targetKey);

@@ -72,6 +72,8 @@ export const guests = table(
     unique("guests_vnc", t.nodeName, t.vncPort),
     unique("guests_moves", t.movesTo, t.movesToPort),
     index("guests_node", t.nodeName, t.state),
+    // Every page counts guests by state.
+    index("guests_state", t.state),
     index("guests_template", t.templateId),
     index("guests_created", t.createdAt),
   ],

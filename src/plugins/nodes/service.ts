@@ -9,6 +9,7 @@ import {
   type EventRow,
   eq,
   fieldError,
+  inArray,
   insert,
   type PayloadOf,
   peers,
@@ -73,6 +74,12 @@ export class NodeService {
   /** All nodes by name. */
   async list(): Promise<NodeView[]> {
     const rows = await this.context.store.select(nodes, { orderBy: asc(nodes.name) });
+    return rows.map((row) => nodeView(row, this.context.clock));
+  }
+
+  /** Those with these names; names that no node has are left out. */
+  async named(names: readonly string[]): Promise<NodeView[]> {
+    const rows = await this.context.store.select(nodes, { where: inArray(nodes.name, names) });
     return rows.map((row) => nodeView(row, this.context.clock));
   }
 
