@@ -8,6 +8,7 @@ import { disksPlugin } from "./disks/index.ts";
 import { guestsPlugin } from "./guests/index.ts";
 import { migrationPlugin } from "./migration/index.ts";
 import { nodesPlugin } from "./nodes/index.ts";
+import { poolsPlugin } from "./pools/index.ts";
 import { settingsPlugin } from "./settings/index.ts";
 import { setupPlugin } from "./setup/index.ts";
 import { tasksPlugin } from "./tasks/index.ts";
@@ -17,6 +18,7 @@ export const builtInPlugins: readonly Plugin[] = [
   accessPlugin,
   tasksPlugin,
   nodesPlugin,
+  poolsPlugin,
   templatesPlugin,
   disksPlugin,
   guestsPlugin,
