@@ -33,8 +33,8 @@ export const guests = table(
     icon: text(32),
     state: text<GuestState>(16).notNull(),
     wantedState: text<"running" | "off">(16).notNull(),
-    /** Why it failed, while `state` is `failed`. */
-    failedWord: text(96),
+    /** Why it failed, while `state` is `failed`. Word keys are short: COMPACT rows have little room. */
+    failedWord: text(64),
     failedArgs: json<Args>(),
     vcpus: integer().notNull(),
     memoryMiB: integer().notNull(),
@@ -46,7 +46,7 @@ export const guests = table(
     /** Sealed with the master key; null when nobody sets a password (`init` none). */
     passwordSealed: longText(),
     initState: text<InitState>(16).notNull(),
-    initWord: text(96),
+    initWord: text(64),
     initArgs: json<Args>(),
     /** Null once the guest can't use it any more (a failed creation). */
     vncPort: integer(),
