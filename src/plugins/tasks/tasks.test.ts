@@ -76,7 +76,8 @@ describe("tasks", () => {
 
   test("the API filters by its fields and refuses others", async () => {
     await make(soft, "web-1");
-    await make(hard, "db-1");
+    // No hexadecimal digits: a task's id must not match by chance.
+    await make(hard, "sql-1");
     const reader = await stage.token("reader");
     const totals = async (query: string) =>
       ((await (await reader.ask(`/api/v1/tasks?${query}`)).json()) as { total: number }).total;
@@ -84,7 +85,7 @@ describe("tasks", () => {
     expect(await totals("kind=try.hard")).toBe(1);
     expect(await totals("targetType=guest&targetKey=web-1")).toBe(1);
     expect(await totals("nodeName=kvm-9")).toBe(0);
-    expect(await totals("state=queued&q=DB")).toBe(1);
+    expect(await totals("state=queued&q=SQL")).toBe(1);
     expect(await totals("leftovers=true")).toBe(0);
     for (const query of ["actor=x", "state=odd", "sort=payload", "sort=createdAt,1", "pageSize=9999"])
       expect((await reader.ask(`/api/v1/tasks?${query}`)).status).toBe(422);
