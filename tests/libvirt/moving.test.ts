@@ -126,9 +126,10 @@ test("a guest that is off is carried over, and starts there", async () => {
 test("a cancelled one runs on here, and nothing is left there", async () => {
   const moving = await guest();
   await here.start(moving.spec.uuid);
-  const { id, ended } = mover.begin({ ...moving.payload, bandwidthMiBs: 8 });
+  const { id, ended } = mover.begin({ ...moving.payload, bandwidthMiBs: 2 });
   const end = Date.now() + 30_000;
-  while (!mover.told.get(id)?.some(({ figures }) => figures.pass > 0)) {
+  // Its empty disk alone takes eight seconds at this speed.
+  while (!mover.told.has(id)) {
     expect(Date.now()).toBeLessThan(end);
     await Bun.sleep(50);
   }

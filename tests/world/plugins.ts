@@ -65,7 +65,7 @@ export function pretendedNode(name: string, change: Partial<PretendedNode> = {})
       },
     },
     hypervisor: { connected: true, reason: null },
-    managementAddress: `address-of-${name}`,
+    managementAddress: name,
     networks: [{ name: "jimv", active: true }],
     bridges: [],
     storage: {

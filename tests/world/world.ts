@@ -131,7 +131,7 @@ export class World {
       // Templates are on the first node; others get a copy where guests need one.
       if (this.machines.size === 0) machine.addImage("/images/debian.qcow2", 500, 2);
       this.machines.set(name, machine);
-      this.libvirtds.set(`qemu+tls://address-of-${name}/system`, machine);
+      this.libvirtds.set(`qemu+tls://${name}/system`, machine);
       this.inventory.nodes.set(name, pretendedNode(name));
       this.keys.set(name, NodeKey.random());
     }
