@@ -172,6 +172,8 @@ export class Cluster extends Client {
     writeFileSync(join(node.machine.folder, "srv/token"), token, { mode: 0o600 });
     await agent.start();
     await this.nodeIs(node.name, "live", (known) => known.hypervisor?.connected === true);
+    await node.listenOverTls();
+    await this.nodeIs(node.name, "live", (known) => known.hypervisor?.connected === true);
     const config = {
       storagePath: "/srv/shared/disks",
       bridge: null,

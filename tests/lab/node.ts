@@ -94,6 +94,13 @@ export class LabNode {
     await this.startLibvirtd();
   }
 
+  /** Lets libvirtd listen with the certificate that joining put into /etc/pki, as an administrator then does. */
+  async listenOverTls(): Promise<void> {
+    const conf = "/etc/libvirt/libvirtd.conf";
+    await this.machine.run("sed", "-i", "s/^listen_tls = 0/listen_tls = 1/", conf);
+    await this.restartLibvirtd();
+  }
+
   /** What virsh prints. @throws Error with what it complains of */
   virsh(...args: string[]): Promise<string> {
     return run(["virsh", "-q", "-c", this.uri, ...args]);
