@@ -6,6 +6,8 @@ export interface Bench {
   libvirtd: PrivateLibvirtd;
   /** For files; it goes when the bench ends. */
   folder: string;
+  /** What differs from a bench's own measure, for a short run. */
+  scale: Readonly<Record<string, number>>;
   /** The executable, built when it is first asked for. */
   executable(): Promise<string>;
 }

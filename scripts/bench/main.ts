@@ -5,8 +5,10 @@
 import { copyFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { loadavg } from "node:os";
 import { join } from "node:path";
+import { parseArgs } from "node:util";
 import { PrivateLibvirtd } from "../../tests/support/libvirtd.ts";
 import type { Bench, Section } from "./bench.ts";
+import { cluster, fullScale } from "./cluster.ts";
 import { creation } from "./creation.ts";
 import { machineTable } from "./machine.ts";
 import { reaction } from "./reaction.ts";
@@ -14,7 +16,7 @@ import { sampling } from "./sampling.ts";
 import { run, say, workFolder } from "./shell.ts";
 import { start } from "./start.ts";
 
-const benches = { creation, sampling, reaction, start } as const satisfies Record<
+const benches = { creation, sampling, reaction, start, cluster } as const satisfies Record<
   string,
   (bench: Bench) => Promise<Section>
 >;
@@ -56,11 +58,12 @@ function build(folder: string): () => Promise<string> {
   };
 }
 
-async function main(wanted: readonly Name[]): Promise<void> {
+async function main(wanted: readonly Name[], scale: Record<string, number>): Promise<void> {
   const folder = workFolder();
   const libvirtd = await PrivateLibvirtd.open({ privateNetwork: true });
-  const bench: Bench = { libvirtd, folder, executable: build(folder) };
+  const bench: Bench = { libvirtd, folder, scale, executable: build(folder) };
   const sections = standing();
+  const isFull = Object.keys(scale).length === 0;
   try {
     const machine = await machineTable(libvirtd);
     for (const name of wanted) {
@@ -69,20 +72,20 @@ async function main(wanted: readonly Name[]): Promise<void> {
       const made = `*\`scripts/bench.sh ${name}\`, ${now()}; the machine's load before it was ${busy.toFixed(1)}.*`;
       sections.set(name, [marker(name), `## ${title}`, "", made, "", text].join("\n"));
       process.stdout.write(`\n## ${title}\n\n${text}\n`);
-      // After each bench, so that a later one that fails loses nothing.
-      writeFileSync(document, page(machine, sections));
+      // After each bench, so that a later one that fails loses nothing. Short runs only show that a bench works.
+      if (isFull) writeFileSync(document, page(machine, sections));
     }
   } finally {
     await libvirtd.close();
   }
-  say(`written: ${document}`);
+  say(isFull ? `written: ${document}` : "nothing was written: figures of a short run");
 }
 
 function page(machine: string, sections: ReadonlyMap<Name, string>): string {
   const head = [
     "# Performance",
     "",
-    "Made by `scripts/bench.sh [creation|sampling|reaction|start|all]`, which writes this page; don't edit it by hand.",
+    "Made by `scripts/bench.sh [creation|sampling|reaction|start|cluster|all]`, which writes this page; don't edit it by hand.",
     "Each figure stands beside its aim. The benches assert nothing: another machine has other figures, so compare",
     "ratios, which all come from one run with both sides in turns.",
     "",
@@ -91,11 +94,15 @@ function page(machine: string, sections: ReadonlyMap<Name, string>): string {
   return `${[head, ...names.flatMap((name) => sections.get(name) ?? [])].join("\n\n")}\n`;
 }
 
-const asked = process.argv.slice(2);
+const { values: scaling, positionals: asked } = parseArgs({
+  args: process.argv.slice(2),
+  allowPositionals: true,
+  options: Object.fromEntries(Object.keys(fullScale).map((name) => [name, { type: "string" }] as const)),
+});
 const wanted = names.filter((name) => asked.includes(name) || asked.includes("all"));
 if (wanted.length === 0) {
   console.error(`Say which: ${names.join(", ")} or all.`);
   process.exit(2);
 }
-await main(wanted);
+await main(wanted, Object.fromEntries(Object.entries(scaling).map(([name, value]) => [name, Number(value)])));
 process.exit(0);

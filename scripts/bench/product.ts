@@ -28,6 +28,36 @@ export interface ApiEvent {
   data: Record<string, unknown> | null;
 }
 
+/** Follows a controller's event stream until the answer is called; resolves once it is open. */
+export async function followEvents(
+  url: string,
+  token: string,
+  onEvent: (event: ApiEvent) => void,
+): Promise<() => void> {
+  const abort = new AbortController();
+  const answer = await fetch(`${url}/api/v1/events`, {
+    headers: { authorization: `Bearer ${token}` },
+    signal: abort.signal,
+  });
+  if (!answer.ok || !answer.body) throw new Error(`the event stream answered ${answer.status}`);
+  const pump = async (body: ReadableStream<Uint8Array>) => {
+    const decoder = new TextDecoder();
+    let rest = "";
+    for await (const chunk of body) {
+      const messages = (rest + decoder.decode(chunk, { stream: true })).split("\n\n");
+      rest = messages.pop() ?? "";
+      for (const message of messages) {
+        const data = message.match(/^data: (\{.*)$/m)?.[1];
+        if (data) onEvent(JSON.parse(data) as ApiEvent);
+      }
+    }
+  };
+  pump(answer.body).catch((error) => {
+    if (!abort.signal.aborted) console.error("the event stream ended:", error);
+  });
+  return () => abort.abort();
+}
+
 export class Product {
   private child: Bun.Subprocess | null = null;
   private token = "";
@@ -165,30 +195,9 @@ export class Product {
     await Promise.all(uuids.map((uuid) => this.perform("DELETE", `/guests/${uuid}`, { force: true })));
   }
 
-  /** Follows the API's event stream until `stop`; resolves once it is open. */
-  async follow(onEvent: (event: ApiEvent) => void): Promise<() => void> {
-    const abort = new AbortController();
-    const answer = await fetch(`${this.url}/api/v1/events`, {
-      headers: { authorization: `Bearer ${this.token}` },
-      signal: abort.signal,
-    });
-    if (!answer.ok || !answer.body) throw new Error(`the event stream answered ${answer.status}`);
-    const pump = async (body: ReadableStream<Uint8Array>) => {
-      const decoder = new TextDecoder();
-      let rest = "";
-      for await (const chunk of body) {
-        const messages = (rest + decoder.decode(chunk, { stream: true })).split("\n\n");
-        rest = messages.pop() ?? "";
-        for (const message of messages) {
-          const data = message.match(/^data: (\{.*)$/m)?.[1];
-          if (data) onEvent(JSON.parse(data) as ApiEvent);
-        }
-      }
-    };
-    pump(answer.body).catch((error) => {
-      if (!abort.signal.aborted) console.error("the event stream ended:", error);
-    });
-    return () => abort.abort();
+  /** Follows the API's event stream until the answer is called; resolves once it is open. */
+  follow(onEvent: (event: ApiEvent) => void): Promise<() => void> {
+    return followEvents(this.url, this.token, onEvent);
   }
 
   /** What a browser's context needs to be signed in. */

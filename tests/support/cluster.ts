@@ -49,6 +49,12 @@ export class Program {
     for await (const chunk of stream) this.output += decoder.decode(chunk, { stream: true });
   }
 
+  /** @throws Error when it does not run */
+  get pid(): number {
+    if (!this.child) throw new Error("the program does not run");
+    return this.child.pid;
+  }
+
   async stop(signal: NodeJS.Signals = "SIGTERM"): Promise<number | null> {
     const { child } = this;
     if (!child) return null;
@@ -107,29 +113,44 @@ export class ClusterController {
   joinToken = async (): Promise<string> => (await this.ask<{ token: string }>("POST", "/nodes/tokens")).token;
 }
 
+export interface ClusterOptions {
+  /** Instead of the one that the tests build. */
+  executable?: string;
+  /** More arguments for mariadbd. */
+  mariadb?: readonly string[];
+}
+
 export class Cluster {
   private readonly programs: Program[] = [];
-  private secret = "";
+  /** The administrator. */
+  readonly person = { name: "admin", password: randomPassword(16) };
+  /** A token of the administrator's. */
+  secret = "";
   private readonly masterKey: string;
 
   private constructor(
     readonly folder: string,
     readonly mariadb: TestMariadb,
     readonly redis: TestRedis,
+    /** What `openStore` takes to look into the controllers' store. */
+    readonly database: Awaited<ReturnType<TestMariadb["database"]>>,
+    private readonly executable: string,
     private readonly environment: Record<string, string>,
   ) {
     this.masterKey = join(folder, "controller-1", "master.key");
   }
 
   /** MariaDB, Redis, one administrator and one controller. */
-  static async open(): Promise<{ cluster: Cluster; controller: ClusterController }> {
+  static async open(
+    options: ClusterOptions = {},
+  ): Promise<{ cluster: Cluster; controller: ClusterController }> {
     const folder = mkdtempSync("/var/tmp/jimv-cluster-");
-    const [mariadb, redis] = await Promise.all([startMariadb(), startRedis()]);
+    const [mariadb, redis] = await Promise.all([startMariadb(options.mariadb), startRedis()]);
     const database = await mariadb.database();
     const passwordFile = join(folder, "mysql");
     writeFileSync(passwordFile, database.password, { mode: 0o600 });
     const redisUrl = new URL(redis.url);
-    const cluster = new Cluster(folder, mariadb, redis, {
+    const cluster = new Cluster(folder, mariadb, redis, database, options.executable ?? executable, {
       JIMV_PLUGINS: join(folder, "plugins"),
       JIMV_STORE_URL: `mysql://${database.user}@${database.host}:${database.port}/${database.database}`,
       JIMV_STORE_PASSWORD_FILE: passwordFile,
@@ -149,14 +170,17 @@ export class Cluster {
 
   private async setUp(): Promise<void> {
     const password = join(this.folder, "password");
-    writeFileSync(password, randomPassword(16), { mode: 0o600 });
-    await this.once(["setup", "--admin-password-file", password], "controller-1");
+    writeFileSync(password, this.person.password, { mode: 0o600 });
+    await this.once(
+      ["setup", "--admin-name", this.person.name, "--admin-password-file", password],
+      "controller-1",
+    );
     this.secret = (await this.once(["token", "create", "--name", "test"], "controller-1")).trim();
   }
 
   /** Runs a command of the executable to its end; what it printed. @throws Error when it fails */
   async once(args: readonly string[], data: string): Promise<string> {
-    const child = Bun.spawn([executable, ...args, "--data", join(this.folder, data)], {
+    const child = Bun.spawn([this.executable, ...args, "--data", join(this.folder, data)], {
       env: { PATH: process.env.PATH ?? "", ...this.environment },
       stdout: "pipe",
       stderr: "pipe",
@@ -176,7 +200,7 @@ export class Cluster {
     mkdirSync(data, { recursive: true });
     if (data !== join(this.folder, "controller-1"))
       writeFileSync(join(data, "master.key"), await Bun.file(this.masterKey).text(), { mode: 0o600 });
-    const program = this.program([executable, "controller", "--data", data, "--listen", "127.0.0.1:0"]);
+    const program = this.program([this.executable, "controller", "--data", data, "--listen", "127.0.0.1:0"]);
     const controller = new ClusterController(program, () => this.secret);
     await controller.start();
     return controller;
@@ -186,7 +210,7 @@ export class Cluster {
   node(name: string, options: { data?: string; machineId?: string; address?: string } = {}): Program {
     const data = join(this.folder, options.data ?? name);
     mkdirSync(data, { recursive: true });
-    const command = [executable, "node", "--data", data];
+    const command = [this.executable, "node", "--data", data];
     const environment: Record<string, string> = {
       JIMV_NODE_NAME: name,
       JIMV_LIBVIRT_PKI: join(data, "etc-pki"),

@@ -19,6 +19,8 @@ const startMilliseconds = 20_000;
 
 export interface TestRedis {
   readonly port: number;
+  /** The server's process id; another one after `start`, 0 while it is away. */
+  readonly pid: number;
   /** With the password of `default`. */
   readonly url: string;
   /** Runs one command of redis-cli, as `default` or as somebody else, and resolves with what it printed. */
@@ -150,6 +152,9 @@ export async function startRedis(options: TestRedisOptions = {}): Promise<TestRe
   const scheme = tls ? "rediss" : "redis";
   return {
     port,
+    get pid() {
+      return server?.pid ?? 0;
+    },
     url: `${scheme}://:${encodeURIComponent(redisPassword)}@127.0.0.1:${port}`,
     cli,
     kill: () => end("SIGKILL"),

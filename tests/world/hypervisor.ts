@@ -1,4 +1,6 @@
 /** A hypervisor for one process on a pretended machine. Every call takes time, and may be the process's last. */
+
+import type { Clock } from "../../src/core/clock.ts";
 import {
   type CopyOptions,
   type DomainDisk,
@@ -12,10 +14,11 @@ import {
   type HypervisorErrorCode,
   type HypervisorStatus,
   type Images,
+  type NetworkFacts,
+  type PoolFacts,
   type RemoteImage,
 } from "../../src/core/libvirt/hypervisor.ts";
 import { timing } from "../../src/core/timing.ts";
-import type { PretendedClock } from "./clock.ts";
 import type { Machine, PretendedDomain, PretendedFile } from "./machine.ts";
 import { PretendedMigrations } from "./migrations.ts";
 import type { PretendedProcess } from "./process.ts";
@@ -42,7 +45,7 @@ export class PretendedHypervisor implements Hypervisor {
 
   constructor(
     private readonly machine: Machine,
-    private readonly clock: PretendedClock,
+    private readonly clock: Clock,
     private readonly process: PretendedProcess,
     private readonly pace: Pace,
     /** Other machines, by name. */
@@ -306,10 +309,10 @@ export class PretendedHypervisor implements Hypervisor {
   async screenshot(): Promise<never> {
     throw failWith("unsupported");
   }
-  async ensurePool(): Promise<never> {
+  async ensurePool(..._: Parameters<Hypervisor["ensurePool"]>): Promise<PoolFacts> {
     throw failWith("unsupported");
   }
-  async pool(): Promise<never> {
+  async pool(..._: Parameters<Hypervisor["pool"]>): Promise<PoolFacts> {
     throw failWith("unsupported");
   }
   async poolNames(): Promise<string[]> {
@@ -329,10 +332,10 @@ export class PretendedHypervisor implements Hypervisor {
       await this.copy("", target, { ...options, format: from.format === "raw" ? "raw" : "qcow2" }, from);
     });
   }
-  async ensureNatNetwork(): Promise<never> {
+  async ensureNatNetwork(): Promise<NetworkFacts> {
     throw failWith("unsupported");
   }
-  async networks(): Promise<never[]> {
+  async networks(): Promise<NetworkFacts[]> {
     return [];
   }
   async close(): Promise<void> {}

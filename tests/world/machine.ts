@@ -1,11 +1,12 @@
 /** A pretended machine: its files, its domains, and a libvirtd that can go away or hang. It outlives JimV's processes. */
+
+import type { Clock } from "../../src/core/clock.ts";
 import type {
   DomainEvent,
   DomainSpec,
   DomainState,
   GuestAddress,
 } from "../../src/core/libvirt/hypervisor.ts";
-import type { PretendedClock } from "./clock.ts";
 import type { Leaving } from "./migrations.ts";
 
 export interface PretendedFile {
@@ -63,7 +64,7 @@ export class Machine {
   private readonly listeners = new Set<(event: DomainEvent) => void>();
 
   constructor(
-    private readonly clock: PretendedClock,
+    private readonly clock: Clock,
     /** How long an event is under way. */
     private readonly eventMilliseconds = 1,
   ) {}

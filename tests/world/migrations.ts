@@ -2,13 +2,14 @@
  * Migrations between pretended machines. As with the real ones it is libvirtd that moves a guest: it goes on when the
  * process that asked for it dies, and is called off when either libvirtd does.
  */
+
+import type { Clock } from "../../src/core/clock.ts";
 import {
   HypervisorError,
   type MigrationJob,
   type Migrations,
   type PeerHypervisor,
 } from "../../src/core/libvirt/hypervisor.ts";
-import type { PretendedClock } from "./clock.ts";
 import { factOf, failWith, type Pace } from "./hypervisor.ts";
 import type { Machine } from "./machine.ts";
 import type { PretendedProcess } from "./process.ts";
@@ -27,7 +28,7 @@ export interface Leaving {
 export class PretendedMigrations implements Migrations {
   constructor(
     private readonly machine: Machine,
-    private readonly clock: PretendedClock,
+    private readonly clock: Clock,
     private readonly process: PretendedProcess,
     private readonly pace: Pace,
     private readonly neighbours: ReadonlyMap<string, Machine>,

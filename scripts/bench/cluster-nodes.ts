@@ -1,0 +1,198 @@
+/**
+ * Many nodes in one process, for the bench `cluster`: JimV's own node side over the real road, each with a pretended
+ * hypervisor. They join as machines do. Commands come as lines of JSON on standard input, answers and what happened
+ * go to standard output in the same form.
+ *
+ *   bun scripts/bench/cluster-nodes.ts ORDER      ORDER: a JSON file, see `Order`
+ */
+import { readFileSync } from "node:fs";
+import { realClock } from "../../src/core/clock.ts";
+import { makeKeyPair } from "../../src/core/http/certificate.ts";
+import { stderrLog } from "../../src/core/log/log.ts";
+import { Node } from "../../src/core/node.ts";
+import { roadProtocol } from "../../src/core/road/contract.ts";
+import { Outbox } from "../../src/core/road/outbox.ts";
+import { openRedisNodeRoad } from "../../src/core/road/redis-node.ts";
+import { NodeKey } from "../../src/core/vault.ts";
+import { builtInPlugins } from "../../src/plugins/index.ts";
+import type { JoinAnswer, JoinRequest } from "../../src/plugins/program.ts";
+import { redisAddress } from "../../src/program/redis-end.ts";
+import { version } from "../../src/program/version.ts";
+import { Machine } from "../../tests/world/machine.ts";
+import { PretendedProcess } from "../../tests/world/process.ts";
+import { guestName, guestUuid, nodeName } from "./cluster-ground.ts";
+import { BenchHypervisor } from "./cluster-hypervisor.ts";
+
+export interface Order {
+  url: string;
+  token: string;
+  nodes: number;
+}
+
+/** What the bench says. */
+export type Saying =
+  /** All nodes together have so many guests from now on. */
+  | { say: "guests"; count: number }
+  /** So many changes a second from now on; 0 ends it, and the lags so far are told. */
+  | { say: "load"; perSecond: number };
+
+/** What the nodes say. `at` is the machine's time in milliseconds with fractions. */
+export type Hearing =
+  | { hear: "joined"; seconds: number }
+  | { hear: "guests" }
+  | { hear: "changed"; uuid: string; state: string; at: number }
+  /** Milliseconds from writing a change into the outbox until the controller's word that it is applied. */
+  | { hear: "lags"; lags: number[] };
+
+const joinsAtOnce = 8;
+/** A guest rests so long between two changes, so that each change is told from the next. */
+const restMilliseconds = 5_000;
+const tickMilliseconds = 10;
+
+const tell = (hearing: Hearing): void => void process.stdout.write(`${JSON.stringify(hearing)}\n`);
+
+/** An outbox that measures how long the news of guests are under way. */
+class TimedOutbox extends Outbox {
+  private readonly written = new Map<number, number>();
+  lags: number[] = [];
+
+  override add(...args: Parameters<Outbox["add"]>): number {
+    const sequence = super.add(...args);
+    if (args[0] === "guests.changed") this.written.set(sequence, performance.now());
+    return sequence;
+  }
+
+  override applied(generation: string, sequence: number): void {
+    super.applied(generation, sequence);
+    const now = performance.now();
+    for (const [each, at] of this.written) {
+      if (each > sequence) break;
+      this.lags.push(now - at);
+      this.written.delete(each);
+    }
+  }
+}
+
+const order = JSON.parse(readFileSync(process.argv[2] ?? "", "utf8")) as Order;
+
+async function post<T>(path: string, body: unknown): Promise<T> {
+  const answer = await fetch(`${order.url}/api/v1${path}`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${order.token}`, "content-type": "application/json" },
+    body: JSON.stringify(body),
+  });
+  if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
+  return (await answer.json()) as T;
+}
+
+interface Member {
+  machine: Machine;
+  outbox: TimedOutbox;
+  clusterId: string;
+}
+
+async function join(i: number): Promise<Member> {
+  const name = nodeName(i);
+  const key = NodeKey.random();
+  const machineId = i.toString(16).padStart(32, "0");
+  const { token } = await post<{ token: string }>("/nodes/tokens", {});
+  const request: JoinRequest = {
+    token,
+    name,
+    machineId,
+    publicKey: key.publicKey,
+    tlsKey: makeKeyPair().publicKey,
+    address: `10.77.${i >> 8}.${i & 255}`,
+    version,
+    protocol: roadProtocol,
+  };
+  const { clusterId, road: ticket } = await post<JoinAnswer>("/nodes/join", request);
+  const machine = new Machine(realClock);
+  const outbox = new TimedOutbox(":memory:", realClock, name);
+  const log = stderrLog("error");
+  const node = new Node(
+    {
+      clock: realClock,
+      road: openRedisNodeRoad({
+        address: redisAddress(ticket),
+        clusterId,
+        node: name,
+        clock: realClock,
+        log,
+        notes: outbox,
+      }),
+      log,
+      outbox,
+      key,
+      hypervisor: new BenchHypervisor(machine, name, new PretendedProcess(name, () => null)),
+      clusterId,
+    },
+    { name, machineId, version, features: [] },
+  );
+  await node.start(builtInPlugins);
+  return { machine, outbox, clusterId };
+}
+
+const members: Member[] = [];
+const began = performance.now();
+for (let first = 0; first < order.nodes; first += joinsAtOnce) {
+  const some = Math.min(joinsAtOnce, order.nodes - first);
+  members.push(...(await Promise.all(Array.from({ length: some }, (_, k) => join(first + k)))));
+}
+tell({ hear: "joined", seconds: (performance.now() - began) / 1000 });
+
+let guests = 0;
+let perSecond = 0;
+const changedAt = new Map<number, number>();
+
+/** Their domains are simply there: the next list tells of them. */
+function addGuests(count: number): void {
+  for (; guests < count; guests++) {
+    const member = members[guests % members.length];
+    member?.machine.addForeign(guestUuid(guests), guestName(guests), "running", member.clusterId);
+    const spec = member?.machine.domains.get(guestUuid(guests))?.spec;
+    if (spec) Object.assign(spec, { vcpus: 2, memoryMiB: 4096 });
+  }
+}
+
+function changeOne(): void {
+  const now = performance.now();
+  let i = Math.floor(Math.random() * guests);
+  for (let tries = 0; now - (changedAt.get(i) ?? 0) < restMilliseconds; tries++) {
+    if (tries > 100) return;
+    i = Math.floor(Math.random() * guests);
+  }
+  changedAt.set(i, now);
+  const machine = members[i % members.length]?.machine;
+  const uuid = guestUuid(i);
+  const state = machine?.domains.get(uuid)?.state === "running" ? "paused" : "running";
+  tell({ hear: "changed", uuid, state, at: performance.timeOrigin + now });
+  machine?.turn(uuid, state, state === "paused" ? "suspended" : "resumed");
+}
+
+let due = 0;
+realClock.every(tickMilliseconds, () => {
+  due += (perSecond * tickMilliseconds) / 1000;
+  for (; due >= 1; due--) changeOne();
+});
+
+function obey(saying: Saying): void {
+  if (saying.say === "guests") {
+    addGuests(saying.count);
+    tell({ hear: "guests" });
+    return;
+  }
+  perSecond = saying.perSecond;
+  const lags = members.flatMap(({ outbox }) => outbox.lags);
+  for (const { outbox } of members) outbox.lags = [];
+  if (perSecond === 0) tell({ hear: "lags", lags });
+}
+
+const decoder = new TextDecoder();
+let rest = "";
+for await (const chunk of Bun.stdin.stream()) {
+  const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
+  rest = lines.pop() ?? "";
+  for (const line of lines) obey(JSON.parse(line) as Saying);
+}
+process.exit(0);
