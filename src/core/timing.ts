@@ -129,6 +129,8 @@ export const timing = {
   nodeConfigureDeadlineMilliseconds: 180_000,
   /** A node sends the full list of its domains so often. */
   fullListMilliseconds: 10_000,
+  /** … and this long after libvirtd came back, when it may still be finding its guests again, and after 3 times that. */
+  listAfterConnectMilliseconds: 1_000,
   /** After a guest's start its addresses are looked at after this, then after twice as long, up to the longest. */
   addressFirstMilliseconds: 2_000,
   addressLongestMilliseconds: 300_000,

@@ -61,11 +61,15 @@ test("what can't be understood ends with 2 and says why", async () => {
   expect((await jimv([])).code).toBe(2);
 });
 
-test("later modes have their place and say what they need", async () => {
-  for (const mode of ["controller", "node"]) {
+test("the modes of a cluster say what they need", async () => {
+  const said = [
+    { mode: "controller", exit: 1, words: ["store.url", "MySQL", "jimv standalone"] },
+    { mode: "node", exit: 2, words: ["jimv node --join"] },
+  ];
+  for (const { mode, exit, words } of said) {
     const { code, err } = await jimv([mode]);
-    expect(code).toBe(1);
-    expect(err).toContain("needs MySQL (or MariaDB) and Redis");
+    expect([mode, code]).toEqual([mode, exit]);
+    for (const word of words) expect(err).toContain(word);
   }
 });
 

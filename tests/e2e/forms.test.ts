@@ -54,6 +54,46 @@ describe("hostile names in the form", () => {
     });
 });
 
+test("a click on Create counts, also when the summary beside it changes meanwhile", async () => {
+  const page = await browser.signedIn(app);
+  const preview = Promise.withResolvers<void>();
+  await page.route("**/guests/new/preview", async (route) => {
+    await preview.promise;
+    await route.continue();
+  });
+  await page.goto(`${app.url}/guests/new`);
+  await page.fill('input[name="name"]', "not a name, and much too long for one line");
+  await page.fill('input[name="quantity"]', "9");
+  await page.hover("#create-button");
+  await page.mouse.down();
+  preview.resolve();
+  await page.waitForSelector("#create-summary >> text=9 guests");
+  await page.mouse.up();
+  await page.waitForSelector(".submit > .error:not([hidden])");
+});
+
+test("a form that is sent before the page's script has started comes back whole", async () => {
+  const page = await browser.signedIn(app);
+  const script = /\/assets\/app\.\w+\.js/;
+  await page.route(script, (route) => route.abort());
+  const wrong: [path: string, field: string][] = [
+    ["/guests/new", "name"],
+    ["/templates/new", "defaultSizeGiB"],
+    [`/nodes/${app.nodeName}/configure`, "storagePath"],
+  ];
+  for (const [path, field] of wrong) {
+    await page.goto(`${app.url}${path}`);
+    await page.fill(`[name="${field}"]`, "-7");
+    const asked = page.waitForRequest((request) => request.method() === "POST");
+    await page.click("main form [type=submit]");
+    expect([path, (await asked).isNavigationRequest()]).toEqual([path, true]);
+    const again = page.locator(`[name="${field}"][aria-invalid="true"]`);
+    await again.waitFor();
+    expect([path, await again.inputValue()]).toEqual([path, "-7"]);
+    expect([path, await page.locator("#nav").count()]).toEqual([path, 1]);
+  }
+});
+
 test("a remark may hold anything, and stays text", async () => {
   const remark = `<b>"bold"</b> & it's 😀 </textarea><script>alert(1)</script>`;
   const page = await browser.signedIn(app);

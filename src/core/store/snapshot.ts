@@ -27,7 +27,7 @@ import {
   text,
   time,
 } from "./schema.ts";
-import { insert, remove, type Statement, upsert } from "./statements.ts";
+import { remove, upsert } from "./statements.ts";
 import type { Store } from "./store.ts";
 import { counters, eventCounter, events, leases } from "./tables.ts";
 import { decode, type Parameter } from "./values.ts";
@@ -183,6 +183,10 @@ export async function loadSnapshot(
       `It was made by a JimV that has "${unknown}", which this one doesn't know. Use that release or a later ` +
         "one, with the same plugins.",
     );
+  // Migrations may write rows of their own: they must not stand beside the snapshot's.
+  await store.migrate([]);
+  const fresh = (await store.select(schemaSteps)).every(({ id }) => id.startsWith("store/"));
+  if (fresh) await beginLoading(store, []);
   await store.migrate(
     sources.map(({ name, migrations }) => ({
       name,
@@ -190,7 +194,8 @@ export async function loadSnapshot(
     })),
   );
   const tables = new Map(header.tables.map((one) => [one.name, tableOf(one)]));
-  await beginLoading(store, [...tables.values()]);
+  if (!(await isLoading(store))) await beginLoading(store, [...tables.values()]);
+  await store.batch([...tables.values()].filter((one) => !isCounters(one)).map((one) => remove(one, "all")));
   const written = new Map<string, number>([...tables.keys()].map((name) => [name, 0]));
   for await (const { table: name, rows } of parts) {
     const into = tables.get(name);
@@ -198,10 +203,9 @@ export async function loadSnapshot(
     const keys = metaOf(into).columns.map((column) => column.key);
     const encoded = rows.map((row) => Object.fromEntries(keys.map((key, at) => [key, row[at] ?? null])));
     // The event counter's row is made by the migration.
-    const clears =
-      name === metaOf(counters).name
-        ? rows.map(([named]) => remove(counters, eq(counters.name, String(named))))
-        : [];
+    const clears = isCounters(into)
+      ? rows.map(([named]) => remove(counters, eq(counters.name, String(named))))
+      : [];
     await store.batch([...clears, { op: "insert", table: into, rows: encoded }]);
     written.set(name, (written.get(name) ?? 0) + rows.length);
   }
@@ -209,25 +213,23 @@ export async function loadSnapshot(
   return written;
 }
 
+const isCounters = (one: Table): boolean => metaOf(one).name === metaOf(counters).name;
+
+const isLoading = async (store: Store): Promise<boolean> =>
+  (await store.count(counters, eq(counters.name, loading))) > 0;
+
+/** Keeps everybody else out. @throws SnapshotError when one of the tables has rows, or numbers were given to events */
 async function beginLoading(store: Store, tables: readonly Table[]): Promise<void> {
-  const brokeOff = (await store.count(counters, eq(counters.name, loading))) > 0;
-  if (!brokeOff)
-    for (const one of tables) {
-      const own = metaOf(one).name === metaOf(counters).name;
-      const rows = own
-        ? await store.sum(counters, counters.value, eq(counters.name, eventCounter))
-        : await store.count(one);
-      if (rows > 0)
-        throw new SnapshotError(
-          `The store to load into is not empty (rows in "${metaOf(one).name}"). Give an empty database.`,
-        );
-    }
-  const statements: Statement[] = brokeOff
-    ? tables
-        .map((one) => (metaOf(one).name === metaOf(counters).name ? null : remove(one, "all")))
-        .filter((s) => s !== null)
-    : [insert(counters, { name: loading, value: 1 })];
-  await store.batch(statements);
+  for (const one of [counters, ...tables]) {
+    const rows = isCounters(one)
+      ? await store.sum(counters, counters.value, eq(counters.name, eventCounter))
+      : await store.count(one);
+    if (rows > 0)
+      throw new SnapshotError(
+        `The store to load into is not empty (rows in "${metaOf(one).name}"). Give an empty database.`,
+      );
+  }
+  await store.run(upsert(counters, { name: loading, value: 1 }, [counters.name]));
 }
 
 /** Marks a store whose rows were copied into another one, which is used from now on. */

@@ -94,6 +94,16 @@ describe("the node's observer", () => {
     expect(list?.body).toMatchObject({ domains: [{ uuid: "b" }], untold: ["a"] });
   });
 
+  test("a list tells of domains whose agent came or went meanwhile: that says nothing of their state", async () => {
+    const { reports, event, questions, welcome } = stage();
+    void welcome();
+    event("a", "agent", null);
+    questions[0]?.resolve([fact("a", "off")]);
+    await settled();
+    const list = reports.find((report) => report.kind === "guests.list");
+    expect(list?.body).toMatchObject({ domains: [{ uuid: "a", state: "off" }], untold: [] });
+  });
+
   test("a look is not told when an event overtook it", async () => {
     const { reports, event, single, observer } = stage();
     const looked = observer.look("a");
@@ -128,8 +138,17 @@ describe("the node's observer", () => {
     await settled();
     // The reconnect came while the first list was under way: one more.
     expect(questions).toHaveLength(2);
-    questions[1]?.reject(new Error("away"));
-    await clock.advance(10_000);
+    questions[1]?.reject(new Error("libvirtd is not ready"));
+    // It had only just come back: again, before the next regular one.
+    await clock.advance(1_000);
     expect(questions).toHaveLength(3);
+    questions[2]?.resolve([]);
+    await clock.advance(2_000);
+    expect(questions).toHaveLength(4);
+    questions[3]?.resolve([]);
+    await clock.advance(6_000);
+    expect(questions).toHaveLength(4);
+    await clock.advance(1_000);
+    expect(questions).toHaveLength(5);
   });
 });

@@ -31,7 +31,7 @@ export class Observer {
     context.onStop(
       hypervisor.onStatus((status) => {
         // Events were missed while libvirtd was away.
-        if (status.connected && !wasConnected) void this.list();
+        if (status.connected && !wasConnected) this.listUntilSettled();
         wasConnected = status.connected;
       }),
     );
@@ -39,10 +39,21 @@ export class Observer {
     context.every("guests.list", timing.fullListMilliseconds, () => this.list());
   }
 
+  /**
+   * A libvirtd that has just started answers before it has found all its guests again: some events of those moments
+   * come from nowhere else than the next list.
+   */
+  private listUntilSettled(): void {
+    void this.list();
+    for (const times of [1, 3])
+      this.context.clock.after(times * timing.listAfterConnectMilliseconds, () => void this.list());
+  }
+
   private heard(event: DomainEvent): void {
-    if (event.kind === "pass") return;
-    for (const crossing of this.crossings) crossing.add(event.uuid);
-    if (event.kind === "agent") return;
+    if (event.kind === "pass" || event.kind === "agent") return;
+    // An event that tells no state must not keep a list from telling it.
+    if (event.state !== null || event.kind === "undefined")
+      for (const crossing of this.crossings) crossing.add(event.uuid);
     if (event.kind === "undefined") {
       // A domain that still runs outlives its definition.
       void this.look(event.uuid).catch((error) => this.warn("look", error));

@@ -66,7 +66,7 @@ export function CreateSummary({
       <ul class="names">
         {names.length === 0 ? <li class="dim">{t("guests.page.nameless")}</li> : null}
         {names.slice(0, namesShown).map((each) => (
-          <li>
+          <li title={each}>
             <b>{each}</b> <span class="dim">{nodeName}</span>
           </li>
         ))}

@@ -77,17 +77,18 @@ export function CreateForm(p: {
       <WithRail
         rail={
           <>
-            <CreateSummary
-              offer={offer}
-              viewer={viewer}
-              posted={posted ?? { templateId: `${chosen ?? ""}` }}
-            />
+            {/* Above what changes while one types: a button that moves under the pointer loses its click. */}
             <div class="submit">
               <CreateButton viewer={viewer} quantity={quantityOf(posted)} />
               <p class="error" role="alert" hidden={names.length === 0}>
                 {names.length === 0 ? "" : t("guests.page.fix")}
               </p>
             </div>
+            <CreateSummary
+              offer={offer}
+              viewer={viewer}
+              posted={posted ?? { templateId: `${chosen ?? ""}` }}
+            />
             <div
               hidden
               hx-post="/guests/new/preview"

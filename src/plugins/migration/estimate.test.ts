@@ -103,6 +103,10 @@ describe("the time left", () => {
     ["a guest that writes a little", quiet],
     ["one that writes half as fast as is sent", { ...quiet, rate: 50 }],
     ["one that writes the same 200 MiB again and again", { ...quiet, rate: 80, set: 200, speed: 800 }],
+    [
+      "one whose first pass takes much longer than the measurements before it",
+      { ...quiet, memoryMiB: 512, usedMiB: 140, rate: 3.5, set: 117, speed: 5 },
+    ],
     ["unused memory that nobody told of", { ...quiet, knowsUsed: false, rate: 0 }],
   ] satisfies [string, Story][])("is right for %s", (_, story) => {
     const run = play(story);

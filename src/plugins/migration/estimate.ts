@@ -17,9 +17,10 @@
  * Two things make the plain series wrong on real guests, and are corrected here:
  *
  * - A program that writes to the same memory again and again dirties it only once a pass: D is smaller for long
- *   passes than for short ones. So D·t is read off the line through all measured pairs (t, bytes), of passes and
- *   of measurements beforehand, and beyond the longest off W·(1 − e^(−t/τ)) through the last two: that is what
- *   writing at random into W bytes comes to, and nearly a straight line where nothing was written twice yet.
+ *   passes than for short ones. So D·t is read off W·(1 − e^(−t/τ)) through the two nearest of all measured pairs
+ *   (t, bytes), of passes and of measurements beforehand: that is what writing at random into W bytes comes to, and
+ *   nearly a straight line where nothing was written twice yet. A straight line between two pairs that lie far apart
+ *   would tell too little.
  * - Memory that was never written is not sent. Where it is known how much of the guest's memory is in use, R of
  *   the first pass is what is missing of that, and B counts whole pages alone.
  *
@@ -256,16 +257,20 @@ export class MigrationEstimator {
 
   /** Different bytes that the guest writes in so many seconds: D·t, with D as it is for a time as long as t. */
   private dirtiedIn(seconds: number): number {
-    let before: Dirtied = { seconds: 0, bytes: 0 };
-    for (const next of this.known) {
-      if (next.seconds >= seconds) {
-        const share = (seconds - before.seconds) / (next.seconds - before.seconds);
-        return before.bytes + share * (next.bytes - before.bytes);
-      }
-      before = next;
+    const { known } = this;
+    const after = known.findIndex((each) => each.seconds >= seconds);
+    // The pairs around that time; beyond the last and below the first the two nearest.
+    const second = Math.max(1, after < 0 ? known.length - 1 : after);
+    const [before, next] = [known[second - 1], known[second]];
+    if (!before) return (this.dirtied ?? 0) * seconds;
+    if (!next) return (before.bytes / before.seconds) * seconds;
+    const isBetween = seconds >= before.seconds && seconds <= next.seconds;
+    if (isBetween && next.bytes / before.bytes > next.seconds / before.seconds) {
+      // It wrote more as time went on, which no set that fills up does.
+      const share = (seconds - before.seconds) / (next.seconds - before.seconds);
+      return before.bytes + share * (next.bytes - before.bytes);
     }
-    const first = this.known.at(-2);
-    return first ? saturating(first, before, seconds) : (this.dirtied ?? 0) * seconds;
+    return saturating(before, next, seconds);
   }
 
   private remedy(sample: MigrationSample, bytesLeft: number, speed: number | null): Remedy {

@@ -61,6 +61,12 @@ export function CreatePage({ lang }: { lang: Language }) {
         <WithRail
           rail={
             <>
+              <SubmitRow
+                lang={lang}
+                label={t("Create 3 guests", "创建 3 台虚拟机")}
+                keys
+                problems={t("1 field needs you: First address", "还有 1 项需要修正：起始地址")}
+              />
               <Panel title={t("3 guests will be created", "将创建 3 台虚拟机")}>
                 <DefinitionList
                   lang={lang}
@@ -75,12 +81,6 @@ export function CreatePage({ lang }: { lang: Language }) {
               <Notice tone="warn">
                 {t("After this, “local” is 79% given.", "创建后 local 分配率为 79%。")}
               </Notice>
-              <SubmitRow
-                lang={lang}
-                label={t("Create 3 guests", "创建 3 台虚拟机")}
-                keys
-                problems={t("1 field needs you: First address", "还有 1 项需要修正：起始地址")}
-              />
             </>
           }
         >
