@@ -185,6 +185,13 @@ export const timing = {
   migrateSettleMilliseconds: 2_000,
   /** … and for how long. Then the guest stays as it is, and the task says what to do. */
   migrateSettlePatienceMilliseconds: 15 * 60_000,
+  /** Between two looks of the leader at nodes that are being emptied; a migration that ends is seen to at once. */
+  drainTurnMilliseconds: 2_000,
+  /**
+   * A node that is being emptied waits so long for guests that are busy, or for itself to be heard again, while
+   * nothing else goes on; then they stay.
+   */
+  drainPatienceMilliseconds: 10 * 60_000,
   /** A migration, or a file sent to another node; then it is cancelled. Longer than the task that asks for it. */
   libvirtPatientCallMilliseconds: 25 * 3_600_000,
   /** A measurement of how fast a guest writes that is not ready so long after its time; then it is done without. */

@@ -112,7 +112,15 @@ const check = {
   unknown: { mark: "clock", tone: "quiet", word: "state.check.unknown" },
 } as const satisfies Record<string, Look>;
 
-export const looks = { guest, task, disk, node, worker, template, pool, check };
+/** A guest of a node that is being emptied. */
+const drain = {
+  waiting: { mark: "clock", tone: "quiet", word: "state.drain.waiting" },
+  moving: { mark: "arrow", tone: "move", word: "state.drain.moving" },
+  moved: { mark: "check", tone: "ok", word: "state.drain.moved" },
+  stayed: { mark: "triangle", tone: "warn", word: "state.drain.stayed" },
+} as const satisfies Record<string, Look>;
+
+export const looks = { guest, task, disk, node, worker, template, pool, check, drain };
 export type Kind = keyof typeof looks;
 export type StateOf<K extends Kind> = Extract<keyof (typeof looks)[K], string>;
 

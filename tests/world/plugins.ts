@@ -1,10 +1,10 @@
 /** The plugins below guests and disks, pretended: their rows are what the scenario says. And a web that nobody visits. */
-import { definePlugin, type Plugin, type WebDesk } from "jimv";
+import { definePlugin, type Plugin, type Statement, type WebDesk } from "jimv";
 import { disksPlugin } from "../../src/plugins/disks/index.ts";
 import { guestsPlugin } from "../../src/plugins/guests/index.ts";
 import { migrationPlugin } from "../../src/plugins/migration/index.ts";
 import type { MovableNode } from "../../src/plugins/migration/needs.ts";
-import { nodeService } from "../../src/plugins/nodes/index.ts";
+import { maintenanceEnded, nodeService } from "../../src/plugins/nodes/index.ts";
 import { poolsPlugin } from "../../src/plugins/pools/index.ts";
 import { type Template, templatesPlugin } from "../../src/plugins/templates/index.ts";
 
@@ -29,6 +29,17 @@ export function pluginsOf(inventory: Inventory): Plugin[] {
         named: async (names: readonly string[]) =>
           [...inventory.nodes.values()].filter((node) => names.includes(node.name)),
         get: async (name: string) => inventory.nodes.get(name) ?? null,
+        async change(
+          name: string,
+          { maintenance }: { maintenance: boolean },
+          along: readonly Statement[] = [],
+        ) {
+          const statements = [...along];
+          if (!maintenance) await context.hooks.run(maintenanceEnded, { node: name, statements });
+          // At once, as if one batch wrote both.
+          Object.assign(inventory.nodes.get(name) ?? {}, { maintenance });
+          await context.commit(statements);
+        },
       };
       context.provide(nodeService, service as never);
     },

@@ -5,7 +5,7 @@
 import { AppError, eq } from "jimv";
 import { disks } from "../../src/plugins/disks/index.ts";
 import type { CreateGuest } from "../../src/plugins/guests/index.ts";
-import { type MigrateGuest, migrationService } from "../../src/plugins/migration/index.ts";
+import { drainService, type MigrateGuest, migrationService } from "../../src/plugins/migration/index.ts";
 import { audit } from "./audit.ts";
 import { failWith } from "./hypervisor.ts";
 import type { LibvirtState } from "./machine.ts";
@@ -23,6 +23,8 @@ export type Event =
   | { event: "delete"; guest: string; force?: boolean; keepDataDisks?: boolean }
   | { event: "change"; guest: string; with: { name?: string; vcpus?: number; memoryMiB?: number } }
   | { event: "migrate"; guest: string; to?: string; with?: Partial<MigrateGuest> }
+  /** Begins maintenance of a node and lets its guests go; or calls that off; or ends the maintenance. */
+  | { event: "drain" | "cancelDrain" | "endMaintenance"; node?: string }
   /** The end of the next migration from this node is not heard of there. */
   | { event: "loseAnswer"; node?: string }
   /** The nodes' storage folders count as one shared pool. Guests made before are in it. */
@@ -102,6 +104,7 @@ export async function outcomeOf(world: World, answers: readonly string[]): Promi
       (task) =>
         `task ${task.kind} ${task.targetName}: ${task.state}${task.errorWord ? ` ${task.errorWord}` : ""}`,
     ),
+    ...(await world.drains()),
     ...guests.map(
       (guest) =>
         `guest ${guest.name}${on(guest.nodeName)}: ${guest.state}${guest.failedWord ? ` ${guest.failedWord}` : ""}${guest.initState === "none" ? "" : `, init ${guest.initState}`}`,
@@ -336,6 +339,15 @@ export class Player {
           const uuid = await this.uuidOf(event.guest);
           return world.use(migrationService).migrate(uuid, { ...request, ...to }, someone);
         });
+        return;
+      case "drain":
+        this.ask(`drain ${node}`, () => world.use(drainService).begin(node, someone));
+        return;
+      case "cancelDrain":
+        this.ask(`cancel drain ${node}`, () => world.use(drainService).cancel(node));
+        return;
+      case "endMaintenance":
+        this.ask(`end maintenance ${node}`, () => world.endMaintenance(node));
         return;
       case "sharePool":
         this.ask(event.event, () => world.shareLocalPool());

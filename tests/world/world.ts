@@ -18,6 +18,8 @@ import { timing } from "../../src/core/timing.ts";
 import { NodeKey, Vault } from "../../src/core/vault.ts";
 import { diskService } from "../../src/plugins/disks/index.ts";
 import { type CreateGuest, type Guest, guestService, guests } from "../../src/plugins/guests/index.ts";
+import { drainSteps, drains } from "../../src/plugins/migration/schema.ts";
+import { nodeService } from "../../src/plugins/nodes/index.ts";
 import { localPoolId } from "../../src/plugins/pools/index.ts";
 import { pools } from "../../src/plugins/pools/schema.ts";
 import { templates } from "../../src/plugins/templates/index.ts";
@@ -280,7 +282,26 @@ export class World {
     return this.store.batch([update(pools, set, eq(pools.id, localPoolId))]);
   }
 
+  /** How the emptying of nodes stands. */
+  async drains(): Promise<string[]> {
+    const [all, steps] = await Promise.all([
+      this.store.select(drains, { where: "all" }),
+      this.store.select(drainSteps, { where: "all" }),
+    ]);
+    const more = ({ state, toNode, reasons }: (typeof steps)[number]) =>
+      state === "moved" ? toNode : (reasons?.[0]?.word ?? "");
+    return [
+      ...all.map(({ node, state }) => `drain ${node}: ${state}`),
+      ...steps.map((step) => `drain ${step.node} ${step.guestName}: ${step.state} ${more(step)}`),
+    ];
+  }
+
   // ---- asking
+
+  /** As a node's own plugin does it. */
+  async endMaintenance(node: string): Promise<void> {
+    await this.use(nodeService).change(node, { maintenance: false });
+  }
 
   create(change: Partial<CreateGuest> = {}) {
     return this.use(guestService).create(

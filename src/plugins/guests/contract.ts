@@ -87,12 +87,26 @@ export interface Arrival {
   seedPath: string | null;
 }
 
+/** What a plan would put on a node: how many guests, and what they need while they run. */
+export interface PlannedGuests {
+  guests: number;
+  memoryMiB: number;
+  vcpus: number;
+}
+
 /** The part of a migration that is the guests' own: what fits where, what is booked, and whose row says what. */
 export interface GuestMoves {
   /** @throws AppError notFound, conflict when the guest's state does not allow it */
   movable(uuid: string): Promise<MovingGuest>;
-  /** Why nodes can't hold the guest besides their own, by name; those that can are left out. */
-  refusals(guest: Guest, nodes: readonly PlaceableNode[]): Promise<Map<string, Reason>>;
+  /**
+   * Why nodes can't hold the guest besides their own, by name; those that can are left out. `planned` counts as
+   * taken by name of node, though nothing of it is booked.
+   */
+  refusals(
+    guest: Guest,
+    nodes: readonly PlaceableNode[],
+    planned?: ReadonlyMap<string, PlannedGuests>,
+  ): Promise<Map<string, Reason>>;
   /**
    * Books memory, vCPUs and a VNC port on the node and begins the task that `prepare` makes with them, all or
    * nothing. From then on the guest is `migrating`. @throws AppError conflict

@@ -19,7 +19,7 @@ import {
 import { disks } from "../disks/index.ts";
 import { Bookings, isOvertaken, nodePlace } from "./bookings.ts";
 import { Capacity, type ReadyNode, readiness, readyNode } from "./capacity.ts";
-import type { Arrival, Begun, GuestMoves, MovingGuest } from "./contract.ts";
+import type { Arrival, Begun, GuestMoves, MovingGuest, PlannedGuests } from "./contract.ts";
 import { diskEvent, guestEvent, portsTaken } from "./creation.ts";
 import { freePorts } from "./naming.ts";
 import type { Ground, PlaceableNode } from "./needs.ts";
@@ -67,7 +67,11 @@ export class Moves implements GuestMoves {
     return { guest, disks: hers, interfaces };
   }
 
-  async refusals(guest: Guest, nodes: readonly PlaceableNode[]): Promise<Map<string, Reason>> {
+  async refusals(
+    guest: Guest,
+    nodes: readonly PlaceableNode[],
+    planned?: ReadonlyMap<string, PlannedGuests>,
+  ): Promise<Map<string, Reason>> {
     const found = new Map<string, Reason>();
     const ready: ReadyNode[] = [];
     for (const node of nodes) {
@@ -75,7 +79,14 @@ export class Moves implements GuestMoves {
       if ("refusal" in state) found.set(node.name, state.refusal);
       else ready.push(state.ready);
     }
-    for (const [name, seat] of await this.capacity.seats(ready, { except: guest.uuid })) {
+    for (const [name, booked] of await this.capacity.seats(ready, { except: guest.uuid })) {
+      const more = planned?.get(name) ?? { guests: 0, memoryMiB: 0, vcpus: 0 };
+      const seat = {
+        ...booked,
+        usedMiB: booked.usedMiB + more.memoryMiB,
+        usedVcpus: booked.usedVcpus + more.vcpus,
+        freePorts: booked.freePorts - more.guests,
+      };
       // A guest that is off takes no memory there either; it only has to be one that could be started.
       const asked = residentStates.includes(guest.state) ? seat : { ...seat, usedMiB: 0, usedVcpus: 0 };
       const reason = refusal(asked, undefined, { ...guest, ...noSpace });

@@ -1,15 +1,18 @@
 /** Migration: moves guests from one node to another, running or off, and says how long it still takes. */
 import { definePlugin } from "jimv";
 import { guestMoves, guestService } from "../guests/index.ts";
-import { nodeService } from "../nodes/index.ts";
+import { maintenanceEnded, nameCarriers, nodeService } from "../nodes/index.ts";
 import { poolService } from "../pools/index.ts";
-import { migrationService } from "./contract.ts";
+import { drainService, migrationService } from "./contract.ts";
+import { Drains } from "./drain.ts";
+import { startDrainPages } from "./drain-pages.tsx";
+import { startDrainRoutes } from "./drain-routes.ts";
 import { migrationMigrations } from "./migrations.ts";
 import { registerOperations } from "./operations.ts";
 import { startPages } from "./pages.tsx";
 import { MigrationSettings } from "./requests.ts";
 import { startRoutes } from "./routes.ts";
-import { runs } from "./schema.ts";
+import { drainSteps, drains, runs } from "./schema.ts";
 import { Migration } from "./service.ts";
 import { registerSettlements } from "./settlements.ts";
 import { migrationWords } from "./words.ts";
@@ -21,7 +24,7 @@ export const migrationPlugin = definePlugin({
   name: "migration",
   requires: ["nodes", "pools", "tasks", "disks", "guests"],
   words: migrationWords,
-  tables: [runs],
+  tables: [runs, drains, drainSteps],
   migrations: migrationMigrations,
   settings: MigrationSettings,
   controller(context) {
@@ -29,9 +32,21 @@ export const migrationPlugin = definePlugin({
     const moves = context.use(guestMoves);
     const service = new Migration(context, needs, moves);
     context.provide(migrationService, service);
-    registerSettlements(context, needs, moves);
+    const drain = new Drains(context, needs.nodes, service);
+    context.provide(drainService, drain);
+    context.whenLeading(() => drain.lead());
+    context.onStop(
+      context.hooks.on(maintenanceEnded, ({ node, statements }) => {
+        statements.push(...drain.forget(node));
+      }),
+    );
+    // A node of a new name is emptied anew.
+    context.slots.add(nameCarriers, (from) => drain.forget(from));
+    registerSettlements(context, needs, moves, () => drain.kick());
     startRoutes(context, service);
+    startDrainRoutes(context, service, drain);
     startPages(context, service, context.use(guestService));
+    startDrainPages(context, service, drain);
   },
   node: registerOperations,
 });

@@ -1,4 +1,5 @@
 /** What migrations need of the plugins below, narrow enough that tests can pretend them. */
+import type { Statement } from "jimv";
 import type { PlaceableNode } from "../guests/index.ts";
 import type { PoolService } from "../pools/index.ts";
 
@@ -10,6 +11,11 @@ export interface MovableNode extends PlaceableNode {
 }
 
 export interface MigrationNeeds {
-  nodes: { list(): Promise<MovableNode[]>; get(name: string): Promise<MovableNode | null> };
+  nodes: {
+    list(): Promise<MovableNode[]>;
+    get(name: string): Promise<MovableNode | null>;
+    /** Begins or ends maintenance; `along` is written in the same batch. */
+    change(name: string, change: { maintenance: boolean }, along: readonly Statement[]): Promise<unknown>;
+  };
   pools: Pick<PoolService, "standing" | "need">;
 }

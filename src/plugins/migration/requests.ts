@@ -37,5 +37,11 @@ export const MigrationSettings = Type.Object({
       description: "How nodes' libvirtds reach each other; tcp is neither secret nor guarded",
     }),
   ),
+  drainAtOnce: Type.Integer({
+    minimum: 1,
+    maximum: 16,
+    default: 2,
+    description: "How many guests leave a node at once when it is emptied for maintenance",
+  }),
 });
 export type MigrationSettings = Static<typeof MigrationSettings>;

@@ -5,12 +5,20 @@ import {
   and,
   type ControllerContext,
   eq,
-  inArray,
   insert,
+  ne,
   type PayloadOf,
   type Reason,
+  type Statement,
 } from "jimv";
-import { type Begun, type GuestMoves, guests, type MovingGuest } from "../guests/index.ts";
+import {
+  type Begun,
+  type Guest,
+  type GuestMoves,
+  guests,
+  type MovingGuest,
+  type PlannedGuests,
+} from "../guests/index.ts";
 import type { DrainStep, MigrationService, MigrationTarget } from "./contract.ts";
 import type { MigrationNeeds, MovableNode } from "./needs.ts";
 import { type MigrateGuest, MigrationSettings } from "./requests.ts";
@@ -41,12 +49,16 @@ export class Migration implements MigrationService {
   }
 
   /** The other nodes: those that can take the guest first, of these the emptiest first. */
-  private async candidates(moving: MovingGuest, all: readonly MovableNode[]): Promise<Candidate[]> {
+  private async candidates(
+    moving: MovingGuest,
+    all: readonly MovableNode[],
+    planned?: ReadonlyMap<string, PlannedGuests>,
+  ): Promise<Candidate[]> {
     const { guest } = moving;
     const from = all.find((node) => node.name === guest.nodeName);
     if (!from) throw new AppError("conflict", "guests.nodeUnknown", { node: guest.nodeName });
     const others = all.filter((node) => node.name !== from.name);
-    const refusals = await this.moves.refusals(guest, others);
+    const refusals = await this.moves.refusals(guest, others, planned);
     const candidates: Candidate[] = [];
     for (const node of others) {
       const pools = await this.poolsThere(moving, node);
@@ -88,7 +100,17 @@ export class Migration implements MigrationService {
     return found;
   }
 
-  async migrate(uuid: string, request: MigrateGuest, actor: Actor): Promise<Begun> {
+  migrate(uuid: string, request: MigrateGuest, actor: Actor): Promise<Begun> {
+    return this.send(uuid, request, actor);
+  }
+
+  /** As `migrate`; `along` is written in the same batch as the task. */
+  async send(
+    uuid: string,
+    request: MigrateGuest,
+    actor: Actor,
+    along: (task: string, toNode: string) => Statement[] = () => [],
+  ): Promise<Begun> {
     const moving = await this.moves.movable(uuid);
     const candidates = await this.candidates(moving, await this.needs.nodes.list());
     const chosen = choose(moving, candidates, request.nodeName);
@@ -113,7 +135,8 @@ export class Migration implements MigrationService {
         figures: null,
         changedAt: this.context.clock.now(),
       };
-      return { ...task, statements: [...task.statements, insert(runs, run)] };
+      const more = [insert(runs, run), ...along(task.id, chosen.name)];
+      return { ...task, statements: [...task.statements, ...more] };
     });
   }
 
@@ -158,35 +181,40 @@ export class Migration implements MigrationService {
   }
 
   async drainPlan(nodeName: string): Promise<DrainStep[]> {
-    const { store } = this.context;
-    const here = await store.select(guests, {
-      where: and(
-        eq(guests.nodeName, nodeName),
-        inArray(guests.state, ["off", "running", "paused", "crashed"]),
-      ),
+    const here = await this.context.store.select(guests, {
+      where: and(eq(guests.nodeName, nodeName), ne(guests.state, "deleting")),
     });
     const all = await this.needs.nodes.list();
-    const given = new Map<string, number>();
+    const planned = new Map<string, PlannedGuests>();
     const plan: DrainStep[] = [];
     // The largest first: what is left over then is easier to place.
-    for (const guest of here.sort((one, other) => other.memoryMiB - one.memoryMiB)) {
+    const order = (one: Guest, other: Guest): number =>
+      other.memoryMiB - one.memoryMiB || (one.name < other.name ? -1 : 1);
+    for (const guest of here.sort(order)) {
       const step = { guestUuid: guest.uuid, name: guest.name, state: guest.state };
+      const nowhere = { ...step, toNode: null, copyGiB: 0 };
       const moving = await this.moves.movable(guest.uuid).catch((error) => asReason(error, guest.name));
       if ("word" in moving) {
-        plan.push({ ...step, toNode: null, reasons: [moving] });
+        plan.push({ ...nowhere, reasons: [moving] });
         continue;
       }
-      const candidates = await this.candidates(moving, all);
-      const left = (each: Candidate) => each.freeMemoryMiB - (given.get(each.nodeName) ?? 0);
+      const candidates = await this.candidates(moving, all, planned);
+      const left = (each: Candidate) => each.freeMemoryMiB - (planned.get(each.nodeName)?.memoryMiB ?? 0);
       const [best] = candidates
-        .filter((each) => each.reason === null && each.acceptsGuests && left(each) >= guest.memoryMiB)
+        .filter((each) => each.reason === null && each.acceptsGuests)
         .sort((one, other) => left(other) - left(one));
-      if (best) given.set(best.nodeName, (given.get(best.nodeName) ?? 0) + guest.memoryMiB);
-      plan.push({
-        ...step,
-        toNode: best?.nodeName ?? null,
-        reasons: best ? [] : candidates.map((each) => reasonOf(each, guest.memoryMiB, left(each))),
+      if (!best) {
+        plan.push({ ...nowhere, reasons: candidates.map(reasonOf) });
+        continue;
+      }
+      const sum = planned.get(best.nodeName) ?? { guests: 0, memoryMiB: 0, vcpus: 0 };
+      const runs = guest.state !== "off";
+      planned.set(best.nodeName, {
+        guests: sum.guests + 1,
+        memoryMiB: sum.memoryMiB + (runs ? guest.memoryMiB : 0),
+        vcpus: sum.vcpus + (runs ? guest.vcpus : 0),
       });
+      plan.push({ ...step, toNode: best.nodeName, copyGiB: best.copyGiB, reasons: [] });
     }
     return plan;
   }
@@ -213,16 +241,13 @@ function choose(
   }
   const best = candidates.find((each) => each.reason === null && each.acceptsGuests);
   if (best) return best.node;
-  const reasons = candidates.map((each) => reasonOf(each, 0, 0));
+  const reasons = candidates.map(reasonOf);
   throw new AppError("conflict", "migration.nowhere", { name: guest.name }, { reasons });
 }
 
 /** Why a node is not chosen by itself. */
-function reasonOf(candidate: Candidate, needMiB: number, freeMiB: number): Reason {
-  const { nodeName: node } = candidate;
-  if (candidate.reason) return candidate.reason;
-  if (!candidate.acceptsGuests) return { of: node, word: "guests.nodeClosed", args: { node } };
-  return { of: node, word: "migration.no.room", args: { node, needMiB, freeMiB: Math.max(0, freeMiB) } };
+function reasonOf({ nodeName: node, reason }: Candidate): Reason {
+  return reason ?? { of: node, word: "guests.nodeClosed", args: { node } };
 }
 
 function asReason(error: unknown, of: string): Reason {

@@ -15,6 +15,8 @@ export function registerSettlements(
   context: ControllerContext,
   needs: MigrationNeeds,
   moves: GuestMoves,
+  /** Runs after each migration's end. */
+  ended: () => void,
 ): void {
   const over = (task: string) => remove(runs, eq(runs.task, task));
 
@@ -32,11 +34,11 @@ export function registerSettlements(
         disks: payload.disks.map(({ uuid, to, copy }) => ({ uuid, path: to, isWhole: copy })),
         seedPath: payload.seed?.to ?? null,
       });
-      return { ...effects, statements: [...effects.statements, over(task.id)] };
+      return { ...effects, statements: [...effects.statements, over(task.id)], after: ended };
     },
     failed: async (task, payload) => {
       const effects = await moves.stayed(payload.uuid);
-      return { ...effects, statements: [...effects.statements, over(task.id)] };
+      return { ...effects, statements: [...effects.statements, over(task.id)], after: ended };
     },
     retry: async (_task, payload, error) => {
       if (error.word !== portTaken) return null;

@@ -3,6 +3,7 @@ import type { Task, Viewer } from "jimv";
 import {
   Button,
   bytes,
+  type Child,
   Columns,
   type Definition,
   DefinitionList,
@@ -29,6 +30,10 @@ export interface NodeDetail extends NodeEntry {
   tasks: readonly Task[];
   /** Offline nodes that are the same machine: it was renamed. */
   formerNames: readonly string[];
+  /** Of other plugins. */
+  panels: readonly Child[];
+  /** Where maintenance begins with a dialog; null: it begins at once. */
+  maintenanceDialog: string | null;
 }
 
 /** Id of the table of the node's tasks; its rows begin with it. */
@@ -59,13 +64,14 @@ export function NodePage({ detail, viewer, now }: { detail: NodeDetail; viewer: 
           <>
             <AcceptsSwitch node={node} viewer={viewer} label={say("nodes.col.automatic")} />
             {isConfigTrouble ? null : setUp}
-            {mayChange ? <NodeActions node={node} viewer={viewer} /> : null}
+            {mayChange ? <NodeActions detail={detail} viewer={viewer} /> : null}
           </>
         }
       />
       <TroubleNotice node={node} viewer={viewer} now={now} actions={isConfigTrouble ? setUp : undefined} />
       {detail.refusal ? <Notice tone="bad">{say(detail.refusal.word, detail.refusal.args)}</Notice> : null}
       {node.maintenance ? <Notice tone="warn">{say("nodes.maintenance.on")}</Notice> : null}
+      {detail.panels}
       {detail.formerNames.map((from) => (
         <Notice
           tone="info"
@@ -112,14 +118,19 @@ export function NodePage({ detail, viewer, now }: { detail: NodeDetail; viewer: 
 }
 
 /** What only an administrator does, and seldom. */
-function NodeActions({ node, viewer: { say } }: { node: NodeView; viewer: Viewer }) {
+function NodeActions({ detail, viewer: { say } }: { detail: NodeDetail; viewer: Viewer }) {
+  const { node, maintenanceDialog } = detail;
   const href = nodeHref(node.name);
   return (
     <>
       <Button dialogUrl={`${href}/address`}>{say("nodes.address.change")}</Button>
-      <Button post={`${href}/maintenance`} vals={{ maintenance: node.maintenance ? "false" : "true" }}>
-        {say(node.maintenance ? "nodes.maintenance.end" : "nodes.maintenance.begin")}
-      </Button>
+      {!node.maintenance && maintenanceDialog ? (
+        <Button dialogUrl={maintenanceDialog}>{say("nodes.maintenance.begin")}</Button>
+      ) : (
+        <Button post={`${href}/maintenance`} vals={{ maintenance: node.maintenance ? "false" : "true" }}>
+          {say(node.maintenance ? "nodes.maintenance.end" : "nodes.maintenance.begin")}
+        </Button>
+      )}
       {node.state === "offline" ? (
         <Button kind="danger" icon="delete" dialogUrl={`${href}/remove`}>
           {say("nodes.remove.action")}

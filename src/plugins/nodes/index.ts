@@ -12,6 +12,7 @@ import { startLive } from "./live.tsx";
 import { nodesMigrations } from "./migrations.ts";
 import { startNode } from "./operations.ts";
 import { nodePages, startPages } from "./pages.tsx";
+import { maintenanceDialogs, nodePanels } from "./panels.ts";
 import { startRoutes } from "./routes.ts";
 import { joinTokens, nodes } from "./schema.ts";
 import { NodeService, NodeSettings } from "./service.ts";
@@ -30,9 +31,17 @@ export {
   makeJoinToken,
 } from "./joining.ts";
 export { prepareFolder } from "./machine.ts";
+export { maintenanceDialogs, type NodePanel, nodePanels } from "./panels.ts";
 export { ConfigBody } from "./routes.ts";
 export { type NodeRow, type NodeState, nodes } from "./schema.ts";
-export { defaultVncPorts, type NodeConfig, type NodeService, NodeSettings } from "./service.ts";
+export {
+  defaultVncPorts,
+  maintenanceEnded,
+  type NodeConfig,
+  type NodeService,
+  NodeSettings,
+  nodeEvent,
+} from "./service.ts";
 export { nodeHref } from "./table.tsx";
 export { type NameCarrier, nameCarriers } from "./takeover.ts";
 export { fixText, nodeMark, toneOf, troubleText } from "./trouble.tsx";
@@ -90,7 +99,12 @@ export const nodesPlugin = definePlugin({
       const counts = await Promise.all(counters.map((counter) => counter()));
       return new Map(counts.flatMap((count) => [...count]));
     };
-    const pages = nodePages(context, service, countGuests, formerNames);
+    const pages = nodePages(context, service, {
+      count: countGuests,
+      formerNames,
+      panels: () => context.slots.all(nodePanels),
+      maintenanceDialog: () => context.slots.all(maintenanceDialogs)[0] ?? null,
+    });
     startPages(context, service, pages);
     startLive(context, service, pages);
     startJoining(context);

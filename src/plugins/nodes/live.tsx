@@ -45,7 +45,7 @@ export function startLive(context: ControllerContext, service: NodeService, page
           replace(spec.rowId(task), await html(<TableRow spec={spec} row={task} lang={viewer.language} />)),
         ];
       }
-      const page = <NodePage detail={await pages.detail(node)} viewer={viewer} now={now()} />;
+      const page = <NodePage detail={await pages.detail(node, viewer)} viewer={viewer} now={now()} />;
       return [replace("node-body", await html(page))];
     },
   });

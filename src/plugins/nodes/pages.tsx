@@ -4,6 +4,7 @@ import { Button, EmptyState, List, listAddress, mebibytes, PageHead, toasted } f
 import { taskService } from "../tasks/index.ts";
 import { ConfigForm, ConfigureForm, ConfigurePage } from "./configure.tsx";
 import { NodePage } from "./detail.tsx";
+import type { MaintenanceDialog, NodePanel } from "./panels.ts";
 import { type NodeService, NodeSettings } from "./service.ts";
 import { type NodeEntry, nodeHref, nodeTable, troubledFirst } from "./table.tsx";
 import { type NodeView, troubleOf } from "./view.ts";
@@ -16,17 +17,22 @@ const tasksShown = 8;
 /** What pages and live views need to draw nodes. */
 export interface NodePages {
   entries(nodes: readonly NodeView[]): Promise<NodeEntry[]>;
-  detail(node: NodeView): Promise<Parameters<typeof NodePage>[0]["detail"]>;
+  detail(node: NodeView, viewer: Viewer): Promise<Parameters<typeof NodePage>[0]["detail"]>;
+  /** The live views that a node's page holds. */
+  views(node: NodeView): string[];
 }
 
-export function nodePages(
-  context: ControllerContext,
-  service: NodeService,
-  count: CountGuests,
-  formerNames: (node: string) => Promise<string[]>,
-): NodePages {
+/** What others tell or show of nodes. */
+interface Others {
+  count: CountGuests;
+  formerNames(node: string): Promise<string[]>;
+  panels(): readonly NodePanel[];
+  maintenanceDialog(): MaintenanceDialog | null;
+}
+
+export function nodePages(context: ControllerContext, service: NodeService, others: Others): NodePages {
   const entries = async (nodes: readonly NodeView[]): Promise<NodeEntry[]> => {
-    const [programs, guests] = await Promise.all([service.programs(), count()]);
+    const [programs, guests] = await Promise.all([service.programs(), others.count()]);
     return nodes.map((node) => ({
       node,
       version: programs.get(node.name)?.version ?? "",
@@ -36,7 +42,8 @@ export function nodePages(
   };
   return {
     entries,
-    async detail(node) {
+    views: (node) => [`node:${node.name}`, ...others.panels().map(({ view }) => `${view}:${node.name}`)],
+    async detail(node, viewer) {
       const [entry] = await entries([node]);
       const tasks = await context.use(taskService).list({ nodeName: node.name, limit: tasksShown });
       return {
@@ -45,7 +52,9 @@ export function nodePages(
         refusal: entry?.refusal ?? null,
         guests: entry?.guests ?? null,
         tasks: tasks.items,
-        formerNames: await formerNames(node.name),
+        formerNames: await others.formerNames(node.name),
+        panels: await Promise.all(others.panels().map((panel) => panel.render(node, viewer))),
+        maintenanceDialog: others.maintenanceDialog()?.(node.name) ?? null,
       };
     },
   };
@@ -114,8 +123,8 @@ export function startPages(context: ControllerContext, service: NodeService, pag
       return {
         title: node.name,
         crumbs: [{ href: "/nodes", label: viewer.say("nodes.title") }],
-        views: [`node:${node.name}`],
-        page: <NodePage detail={await pages.detail(node)} viewer={viewer} now={now()} />,
+        views: pages.views(node),
+        page: <NodePage detail={await pages.detail(node, viewer)} viewer={viewer} now={now()} />,
       };
     },
   });

@@ -5,6 +5,7 @@ import {
   and,
   asc,
   type ControllerContext,
+  defineHook,
   type Envelope,
   type EventRow,
   eq,
@@ -15,6 +16,7 @@ import {
   peers,
   type ReportEffects,
   type ResultOf,
+  type Statement,
   StoreUniqueError,
   type Task,
   type TaskError,
@@ -56,6 +58,11 @@ export const nodeEvent = (name: string, data: unknown = null): EventRow => ({
 
 type Row = NodeRow;
 
+/** Runs when a node's maintenance is ended: handlers add what goes along, in the same batch. */
+export const maintenanceEnded = defineHook<{ node: string; statements: Statement[] }>(
+  "node.maintenanceEnded",
+);
+
 /** The program on a node, and why it, or another machine of its name, is refused. */
 export interface NodeProgram {
   version: string;
@@ -68,7 +75,10 @@ export class NodeService {
   private readonly reconciledAt = new Map<string, number>();
 
   constructor(
-    private readonly context: Pick<ControllerContext, "store" | "clock" | "tasks" | "log" | "commit">,
+    private readonly context: Pick<
+      ControllerContext,
+      "store" | "clock" | "tasks" | "log" | "commit" | "hooks"
+    >,
   ) {}
 
   /** All nodes by name. */
@@ -107,16 +117,26 @@ export class NodeService {
     );
   }
 
-  /** @throws AppError notFound, conflict for an address that is another node's */
+  /**
+   * Changes what is chosen for a node. `along` is written in the same batch.
+   * @throws AppError notFound, conflict for an address that is another node's
+   */
   async change(
     name: string,
     change: { acceptsGuests?: boolean; managementAddress?: string | null; maintenance?: boolean },
+    along: readonly Statement[] = [],
   ): Promise<NodeView> {
-    await this.need(name);
+    const before = await this.need(name);
+    const statements = [...along];
+    if (before.maintenance && change.maintenance === false)
+      await this.context.hooks.run(maintenanceEnded, { node: name, statements });
     const { acceptsGuests, managementAddress, maintenance } = change;
     const set = { acceptsGuests, managementAddress, maintenance };
     try {
-      await this.context.commit([update(nodes, set, eq(nodes.name, name), { expect: 1 })], [nodeEvent(name)]);
+      await this.context.commit(
+        [update(nodes, set, eq(nodes.name, name), { expect: 1 }), ...statements],
+        [nodeEvent(name)],
+      );
     } catch (error) {
       if (!(error instanceof StoreUniqueError)) throw error;
       throw fieldError(

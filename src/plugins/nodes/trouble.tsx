@@ -11,7 +11,8 @@ export function nodeMark(
   const trouble = troubleOf(node);
   if (trouble === "offline") return "offline";
   if (node.config.state === "configuring" && !node.configured) return "joining";
-  return trouble === null ? "live" : "degraded";
+  if (trouble !== null) return "degraded";
+  return node.maintenance ? "maintenance" : "live";
 }
 
 const halfDayMilliseconds = 12 * 3_600_000;

@@ -56,7 +56,8 @@ export const clusterTexts = {
       "{from} can't be taken over by {to}: it must be offline, and the same machine by its machine-id.",
     "nodes.takeOver.clash":
       "{to} has something already that {from} has, too (table {table}). Remove it from {to} first.",
-    "nodes.maintenance.on": "Maintenance: it takes no new guests.",
+    "nodes.maintenance.on":
+      "Maintenance: it takes no guests, neither new ones nor any that would migrate here.",
     "nodes.maintenance.begin": "Begin maintenance",
     "nodes.maintenance.end": "End maintenance",
   },
@@ -109,7 +110,7 @@ export const clusterTexts = {
     "nodes.takeOver.action": "接管 {from} 的全部内容",
     "nodes.takeOver.other": "{to} 不能接管 {from}：后者须已离线，且两者的 machine-id 相同。",
     "nodes.takeOver.clash": "{to} 已有与 {from} 相同的内容（表 {table}）。请先将其从 {to} 移除。",
-    "nodes.maintenance.on": "维护中：不接收新虚拟机。",
+    "nodes.maintenance.on": "维护中：不接收虚拟机，包括新建的和迁移来的。",
     "nodes.maintenance.begin": "开始维护",
     "nodes.maintenance.end": "结束维护",
   },
