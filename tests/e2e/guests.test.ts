@@ -68,6 +68,13 @@ async function hasState(name: string, state: string): Promise<Guest> {
   return guestNamed(name);
 }
 
+/** A state may be told before its task has ended, and until then every other action is refused. */
+const atRest = (uuid: string): Promise<void> =>
+  until(`nothing is done with ${uuid}`, 120_000, async () => {
+    const { items } = await app.ask<{ items: { state: string }[] }>("GET", `/tasks?targetKey=${uuid}`);
+    return items.every(({ state }) => state !== "queued" && state !== "running");
+  });
+
 /** Whether a command succeeds in the guest; for `until`. */
 const soon = (command: string, name: string) => (): Promise<boolean> => soonIn(libvirtd, name, command);
 
@@ -237,6 +244,7 @@ test("deleting asks for the name, and takes guest, row and files along", async (
   const { uuid } = await guestNamed("web-2");
   const files = (): string[] => readdirSync(app.storage);
   const before = files().length;
+  await atRest(uuid);
   await page.goto(`${app.url}/guests`);
   await liveStreamOpen(page);
   await page.click(`#guest-${uuid} [aria-label="Actions for web-2"]`);

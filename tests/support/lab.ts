@@ -10,6 +10,8 @@ import { run } from "./processes.ts";
 export interface Lab {
   libvirtd: PrivateLibvirtd;
   app: App;
+  /** Where libvirtd's network reaches this one. */
+  outside: string;
   close(): Promise<void>;
 }
 
@@ -25,6 +27,7 @@ export async function openLab(options: Omit<AppOptions, "libvirtUri"> = {}): Pro
     return {
       libvirtd,
       app,
+      outside: address.replace(/\d+$/, (last) => String(Number(last) - 1)),
       async close() {
         await opened.close();
         await libvirtd.close();

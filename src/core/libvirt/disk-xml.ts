@@ -1,15 +1,8 @@
 /** Adding and taking away disks in a stored definition. Pure; everything else in the XML stays as it is. */
+import { type DiskGround, diskElement } from "./domain-xml.ts";
 import { type DomainDisk, HypervisorError } from "./hypervisor.ts";
-import {
-  attributes,
-  children,
-  element,
-  elements,
-  parseTree,
-  plainText,
-  type TreeNode,
-  writeTree,
-} from "./xml.ts";
+import { rbdAddress } from "./rbd.ts";
+import { attributes, children, elements, parseTree, type TreeNode, writeTree, writeXml } from "./xml.ts";
 
 /** The serial by which our seed disk is known: its target may change, since cloud-init finds it by label. */
 const seedSerial = "seed";
@@ -33,22 +26,30 @@ function serialOf(disk: TreeNode): string | undefined {
   return content ? String(content["#text"]) : undefined;
 }
 
+/** What a disk is known by: its file, or its name in a Ceph pool. */
+function placeOf(disk: TreeNode): string | undefined {
+  return childAttribute(disk, "source", "file") ?? childAttribute(disk, "source", "name");
+}
+
+/** The place of a path of ours in the same words. */
+function wantedPlace(path: string, { rbd }: Pick<DiskGround, "rbd">): string {
+  const inCeph = rbdAddress(path);
+  return inCeph && rbd ? `${rbd.cephPool}/${inCeph.image}` : path;
+}
+
 /**
  * The same document with one more disk. A disk of that path is left as it is; the seed disk makes room where it
  * sits on the target. @throws HypervisorError exists when another disk has the target
  */
-export function patchDiskIn(xml: string, disk: DomainDisk, cache: string): string {
-  plainText(disk.path, "A disk's path");
-  if (!disk.path.startsWith("/"))
-    throw new HypervisorError("invalid", "A disk's path must begin with a slash.");
-  if (!/^vd[a-z]{1,2}$/.test(disk.target))
-    throw new HypervisorError("invalid", `A disk's target must look like vda, not ${disk.target}.`);
+export function patchDiskIn(xml: string, disk: DomainDisk, ground: DiskGround): string {
+  const [node] = parseTree(writeXml({ disk: diskElement(disk, ground) })).filter((each) => "disk" in each);
   const tree = parseTree(xml);
   const devices = devicesOf(tree);
   const present = elements(devices, "disk");
-  if (present.some((node) => childAttribute(node, "source", "file") === disk.path)) return xml;
-  const targets = new Set(present.map((node) => childAttribute(node, "target", "dev")));
-  const holder = present.find((node) => childAttribute(node, "target", "dev") === disk.target);
+  const place = wantedPlace(disk.path, ground);
+  if (present.some((each) => placeOf(each) === place)) return xml;
+  const targets = new Set(present.map((each) => childAttribute(each, "target", "dev")));
+  const holder = present.find((each) => childAttribute(each, "target", "dev") === disk.target);
   if (holder) {
     if (serialOf(holder) !== seedSerial)
       throw new HypervisorError("exists", `The guest already has a disk at ${disk.target}.`);
@@ -57,24 +58,16 @@ export function patchDiskIn(xml: string, disk: DomainDisk, cache: string): strin
     const [target] = elements(holder.disk as TreeNode[], "target");
     if (target) attributes(target).dev = free;
   }
-  const serial = element("serial", {});
-  serial.serial = [{ "#text": disk.serial }];
-  const node = element("disk", { type: "file", device: "disk" });
-  node.disk = [
-    element("driver", { name: "qemu", type: disk.format, cache, discard: "unmap" }),
-    element("source", { file: disk.path }),
-    element("target", { dev: disk.target, bus: "virtio" }),
-    ...(disk.serial === "" ? [] : [serial]),
-  ];
-  devices.push(node);
+  if (node) devices.push(node);
   return writeTree(tree);
 }
 
 /** The same document without the disk of that path; one that has none stays as it is. */
-export function patchDiskOut(xml: string, path: string): string {
+export function patchDiskOut(xml: string, path: string, ground: Pick<DiskGround, "rbd">): string {
   const tree = parseTree(xml);
   const devices = devicesOf(tree);
-  const at = devices.findIndex((node) => "disk" in node && childAttribute(node, "source", "file") === path);
+  const place = wantedPlace(path, ground);
+  const at = devices.findIndex((node) => "disk" in node && placeOf(node) === place);
   if (at < 0) return xml;
   devices.splice(at, 1);
   return writeTree(tree);

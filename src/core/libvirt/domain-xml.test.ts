@@ -3,8 +3,16 @@
 import { describe, expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { domainXml, guestNamespace, patchShape, patchVnc, readTraits } from "./domain-xml.ts";
+import {
+  type DiskGrounds,
+  domainXml,
+  guestNamespace,
+  patchShape,
+  patchVnc,
+  readTraits,
+} from "./domain-xml.ts";
 import type { Acceleration, DomainSpec } from "./hypervisor.ts";
+import type { RbdSource } from "./rbd.ts";
 
 const qemu: Acceleration = {
   virtType: "qemu",
@@ -37,10 +45,17 @@ const linux: DomainSpec = {
 };
 const windows: DomainSpec = { ...linux, name: "win", clock: "localtime" };
 
-const cases: Record<
-  string,
-  [spec: DomainSpec, acceleration: Acceleration, directIo?: (path: string) => boolean]
-> = {
+const rbd: RbdSource = {
+  cephPool: "guests & co",
+  monitors: [
+    { name: "10.0.0.1", port: "6789" },
+    { name: "fd00::2", port: null },
+  ],
+  user: "jimv",
+  secretUuid: "5a3d0d4c-2d6e-4f0e-a6b5-0e8f1d9a7c11",
+};
+
+const cases: Record<string, [spec: DomainSpec, acceleration: Acceleration, grounds?: DiskGrounds]> = {
   "linux-qemu-nat": [linux, qemu],
   "linux-kvm-nat": [linux, kvm],
   "windows-qemu-nat": [windows, qemu],
@@ -51,7 +66,16 @@ const cases: Record<
   ],
   "linux-kvm-seed": [{ ...linux, seedPath: "/pool/web-001.seed" }, kvm],
   "linux-kvm-arm": [linux, arm],
-  "linux-qemu-tmpfs": [linux, qemu, () => false],
+  "linux-qemu-tmpfs": [linux, qemu, () => ({ directIo: false, rbd: null })],
+  "linux-kvm-ceph": [
+    {
+      ...linux,
+      disks: [{ path: "rbd:jimv-pool-1/disk-1", format: "raw", target: "vda", serial: "disk-1" }],
+      seedPath: "rbd:jimv-pool-1/web-001.seed",
+    },
+    kvm,
+    () => ({ directIo: true, rbd }),
+  ],
   "linux-kvm-data-disks": [
     {
       ...linux,
@@ -67,8 +91,8 @@ const cases: Record<
 const folder = join(import.meta.dir, "golden");
 
 describe("golden domain XML", () => {
-  test.each(Object.entries(cases))("%s", (name, [spec, acceleration, directIo]) => {
-    const xml = domainXml(spec, acceleration, directIo);
+  test.each(Object.entries(cases))("%s", (name, [spec, acceleration, grounds]) => {
+    const xml = domainXml(spec, acceleration, grounds);
     const file = join(folder, `${name}.xml`);
     if (process.env.GOLDEN === "write") writeFileSync(file, xml);
     expect(existsSync(file)).toBeTrue();

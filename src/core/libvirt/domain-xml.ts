@@ -3,7 +3,8 @@
  * already stored. Pure, so that golden files can hold every case.
  */
 
-import { type Acceleration, type DomainSpec, HypervisorError } from "./hypervisor.ts";
+import { type Acceleration, type DomainDisk, type DomainSpec, HypervisorError } from "./hypervisor.ts";
+import { type RbdSource, rbdAddress, rbdDisk } from "./rbd.ts";
 import {
   all,
   at,
@@ -100,54 +101,77 @@ function clock(spec: DomainSpec, acceleration: Acceleration): XmlElement {
   };
 }
 
-/**
- * cache=none is what survives a host crash and a migration, and does not hold every block twice in memory;
- * it needs O_DIRECT, which tmpfs and some network file systems refuse, so there it is writeback.
- */
-function cacheMode(path: string, directIo: (path: string) => boolean): string {
-  return directIo(path) ? "none" : "writeback";
+/** What a disk's XML takes from elsewhere than its description. */
+export interface DiskGround {
+  /** Whether the path's file system takes O_DIRECT. */
+  directIo: boolean;
+  /** The Ceph pool that the disk lies in; null for a file. */
+  rbd: RbdSource | null;
+}
+export type DiskGrounds = (path: string) => DiskGround;
+const plainFile: DiskGrounds = () => ({ directIo: true, rbd: null });
+
+/** Where a disk lies: a `<source>`, and what it takes to be let in. @throws HypervisorError invalid */
+function placeOf(path: string, { rbd }: DiskGround): XmlElement {
+  plainText(path, "A disk's path");
+  const inCeph = rbdAddress(path);
+  if (inCeph) {
+    if (!rbd)
+      throw new HypervisorError("notFound", `There is no storage pool ${inCeph.pool} on this machine.`);
+    return { [at("type")]: "network", ...rbdDisk(inCeph.image, rbd) };
+  }
+  if (!path.startsWith("/")) throw new HypervisorError("invalid", "A disk's path must begin with a slash.");
+  return { [at("type")]: "file", source: { [at("file")]: path } };
 }
 
-function disks(spec: DomainSpec, directIo: (path: string) => boolean): XmlElement[] {
+/**
+ * A disk. cache=none is what survives a host crash and a migration, and does not hold every block twice in memory; it
+ * needs O_DIRECT, which tmpfs and some network file systems refuse, so there it is writeback.
+ * @throws HypervisorError invalid
+ */
+export function diskElement(disk: DomainDisk, ground: DiskGround, bootOrder?: number): XmlElement {
+  if (!/^vd[a-z]{1,2}$/.test(disk.target)) {
+    throw new HypervisorError("invalid", `A disk's target must look like vda, not ${disk.target}.`);
+  }
+  if (!/^[A-Za-z0-9_-]*$/.test(disk.serial) || disk.serial.length > limits.serialCharacters) {
+    throw new HypervisorError(
+      "invalid",
+      "A disk's serial is at most 20 letters, digits, dashes or underscores.",
+    );
+  }
+  const { [at("type")]: type, ...place } = placeOf(disk.path, ground);
+  return {
+    [at("type")]: type,
+    [at("device")]: "disk",
+    driver: {
+      [at("name")]: "qemu",
+      [at("type")]: disk.format,
+      [at("cache")]: ground.directIo ? "none" : "writeback",
+      [at("discard")]: "unmap",
+    },
+    ...place,
+    target: { [at("dev")]: disk.target, [at("bus")]: "virtio" },
+    serial: disk.serial === "" ? undefined : disk.serial,
+    boot: bootOrder === undefined ? undefined : { [at("order")]: bootOrder },
+  };
+}
+
+function disks(spec: DomainSpec, grounds: DiskGrounds): XmlElement[] {
   const taken = new Set(spec.disks.map((disk) => disk.target));
-  const result: XmlElement[] = spec.disks.map((disk, index) => {
-    plainText(disk.path, "A disk's path");
-    if (!disk.path.startsWith("/"))
-      throw new HypervisorError("invalid", "A disk's path must begin with a slash.");
-    if (!/^vd[a-z]{1,2}$/.test(disk.target)) {
-      throw new HypervisorError("invalid", `A disk's target must look like vda, not ${disk.target}.`);
-    }
-    if (!/^[A-Za-z0-9_-]*$/.test(disk.serial) || disk.serial.length > limits.serialCharacters) {
-      throw new HypervisorError(
-        "invalid",
-        "A disk's serial is at most 20 letters, digits, dashes or underscores.",
-      );
-    }
-    return {
-      [at("type")]: "file",
-      [at("device")]: "disk",
-      driver: {
-        [at("name")]: "qemu",
-        [at("type")]: disk.format,
-        [at("cache")]: cacheMode(disk.path, directIo),
-        [at("discard")]: "unmap",
-      },
-      source: { [at("file")]: disk.path },
-      target: { [at("dev")]: disk.target, [at("bus")]: "virtio" },
-      serial: disk.serial === "" ? undefined : disk.serial,
-      boot: index === 0 ? { [at("order")]: 1 } : undefined,
-    };
-  });
+  const result = spec.disks.map((disk, index) =>
+    diskElement(disk, grounds(disk.path), index === 0 ? 1 : undefined),
+  );
   if (spec.seedPath !== null) {
     const free = [..."abcdefghijklmnopqrstuvwxyz"]
       .map((letter) => `vd${letter}`)
       .find((name) => !taken.has(name));
     if (!free) throw new HypervisorError("invalid", "There is no disk name left for the seed image.");
+    const { [at("type")]: type, ...place } = placeOf(spec.seedPath, grounds(spec.seedPath));
     result.push({
-      [at("type")]: "file",
+      [at("type")]: type,
       [at("device")]: "disk",
       driver: { [at("name")]: "qemu", [at("type")]: "raw" },
-      source: { [at("file")]: plainText(spec.seedPath, "The seed image's path") },
+      ...place,
       target: { [at("dev")]: free, [at("bus")]: "virtio" },
       readonly: "",
       serial: "seed",
@@ -170,13 +194,13 @@ function interfaces(spec: DomainSpec): XmlElement[] {
 
 /**
  * Domain XML for a guest.
- * @param directIo says whether a path's file system takes O_DIRECT
+ * @param grounds says of each path what it lies on
  * @throws HypervisorError invalid
  */
 export function domainXml(
   spec: DomainSpec,
   acceleration: Acceleration,
-  directIo: (path: string) => boolean = () => true,
+  grounds: DiskGrounds = plainFile,
 ): string {
   checkVnc(spec.vnc);
   const { arch, virtType } = acceleration;
@@ -205,7 +229,7 @@ export function domainXml(
       on_crash: "destroy",
       devices: {
         emulator: acceleration.emulator,
-        disk: disks(spec, directIo),
+        disk: disks(spec, grounds),
         interface: interfaces(spec),
         serial: { [at("type")]: "pty", target: { [at("port")]: 0 } },
         console: { [at("type")]: "pty", target: { [at("type")]: "serial", [at("port")]: 0 } },

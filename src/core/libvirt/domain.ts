@@ -16,6 +16,7 @@ import {
 import { listAll } from "./connection.ts";
 import { patchDiskIn, patchDiskOut } from "./disk-xml.ts";
 import {
+  type DiskGround,
   type DomainTraits,
   patchShape,
   patchVnc,
@@ -288,15 +289,20 @@ function mustBeOff(context: Context, uuid: string): void {
 }
 
 /** One more disk in the stored definition. `directIo`: the file system takes O_DIRECT. */
-export function attachDisk(context: Context, uuid: string, disk: DomainDisk, directIo: boolean): void {
+export function attachDisk(context: Context, uuid: string, disk: DomainDisk, ground: DiskGround): void {
   mustBeOff(context, uuid);
-  redefine(context, uuid, (before) => patchDiskIn(before, disk, directIo ? "none" : "writeback"));
+  redefine(context, uuid, (before) => patchDiskIn(before, disk, ground));
 }
 
 /** Without the disk of this path. */
-export function detachDisk(context: Context, uuid: string, path: string): void {
+export function detachDisk(
+  context: Context,
+  uuid: string,
+  path: string,
+  ground: Pick<DiskGround, "rbd">,
+): void {
   mustBeOff(context, uuid);
-  redefine(context, uuid, (before) => patchDiskOut(before, path));
+  redefine(context, uuid, (before) => patchDiskOut(before, path, ground));
 }
 
 /**

@@ -9,6 +9,7 @@ export const virError = {
   noDomain: 42,
   noNetwork: 43,
   noStoragePool: 49,
+  noStorageVolume: 50,
   operationInvalid: 55,
   noDomainSnapshot: 72,
   argumentUnsupported: 74,

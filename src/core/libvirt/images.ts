@@ -9,15 +9,13 @@
 import { constants } from "node:fs";
 import { chmod, lstat, mkdir, open, readdir, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { timing } from "../timing.ts";
 import { HypervisorError, type HypervisorErrorCode, type ImageInfo, type Images } from "./hypervisor.ts";
 import { readQcow2Header } from "./qcow2.ts";
+import { convert, parseInfo, qemuImg, quick } from "./qemu-img.ts";
 
 const privateMode = 0o600;
 const folderMode = 0o711;
 const partSuffix = ".part";
-const progressEveryMilliseconds = 250;
-const errorTailCharacters = 2000;
 
 function checkPath(path: string): string {
   if (!path.startsWith("/") || path.includes("\0")) {
@@ -25,13 +23,6 @@ function checkPath(path: string): string {
   }
   return path;
 }
-
-const messages: [RegExp, HypervisorErrorCode][] = [
-  [/No space left on device|Disk quota exceeded/, "noSpace"],
-  [/No such file or directory/, "notFound"],
-  [/Permission denied|Operation not permitted|Failed to get .*lock/, "denied"],
-  [/Cannot allocate memory/, "noMemory"],
-];
 
 /** What the file system's errors mean, and how they are said. */
 const errnos: Record<string, [code: HypervisorErrorCode, says: (path: string) => string]> = {
@@ -54,115 +45,6 @@ export function fileError(error: unknown, path: string): HypervisorError {
   const known = errnos[code ?? ""];
   if (known) return new HypervisorError(known[0], known[1](path));
   return new HypervisorError("internal", `${path}: ${message ?? String(error)}`);
-}
-
-interface RunOptions {
-  signal?: AbortSignal | undefined;
-  /** Killed when it prints nothing for so long. */
-  silenceMilliseconds: number;
-  onOutput?: (text: string) => void;
-}
-
-/** Runs qemu-img to its end; what it printed. @throws HypervisorError */
-async function qemuImg(args: string[], options: RunOptions): Promise<string> {
-  if (options.signal?.aborted) throw new HypervisorError("cancelled", "The copy was cancelled.");
-  let child: Bun.Subprocess<"ignore", "pipe", "pipe">;
-  try {
-    child = Bun.spawn(["qemu-img", ...args], {
-      stdin: "ignore",
-      stdout: "pipe",
-      stderr: "pipe",
-      env: { ...process.env, LC_ALL: "C" },
-    });
-  } catch {
-    throw new HypervisorError("unsupported", "qemu-img can't be started: install qemu-utils or qemu-img.");
-  }
-  let ended: "cancelled" | "timeout" | null = null;
-  const kill = (why: "cancelled" | "timeout") => {
-    ended ??= why;
-    child.kill("SIGKILL");
-  };
-  const abort = () => kill("cancelled");
-  options.signal?.addEventListener("abort", abort, { once: true });
-  let silence = setTimeout(() => kill("timeout"), options.silenceMilliseconds);
-  const heard = () => {
-    clearTimeout(silence);
-    silence = setTimeout(() => kill("timeout"), options.silenceMilliseconds);
-  };
-  try {
-    const [output, errors, status] = await Promise.all([
-      readAll(child.stdout, (text) => {
-        heard();
-        options.onOutput?.(text);
-      }),
-      readAll(child.stderr, heard),
-      child.exited,
-    ]);
-    if (ended === "cancelled") throw new HypervisorError("cancelled", "The copy was cancelled.");
-    if (ended === "timeout") {
-      const seconds = Math.round(options.silenceMilliseconds / 1000);
-      throw new HypervisorError(
-        "timeout",
-        `qemu-img ${args[0]} made no progress for ${seconds} s: check the storage.`,
-      );
-    }
-    if (status !== 0) {
-      const message = errors.trim().slice(-errorTailCharacters) || `qemu-img ended with status ${status}`;
-      throw new HypervisorError(
-        messages.find(([pattern]) => pattern.test(message))?.[1] ?? "invalid",
-        message,
-      );
-    }
-    return output;
-  } finally {
-    clearTimeout(silence);
-    options.signal?.removeEventListener("abort", abort);
-  }
-}
-
-async function readAll(stream: ReadableStream<Uint8Array>, onText: (text: string) => void): Promise<string> {
-  const decoder = new TextDecoder();
-  let all = "";
-  for await (const chunk of stream) {
-    const text = decoder.decode(chunk, { stream: true });
-    all += text;
-    onText(text);
-  }
-  return all;
-}
-
-type Json = { [key: string]: unknown };
-
-/** The first value under one of these keys, however deep: formats nest (`children`, `format-specific`). */
-function deepString(value: unknown, accept: (key: string, value: string) => boolean): string | null {
-  if (typeof value !== "object" || value === null) return null;
-  for (const [key, member] of Object.entries(value)) {
-    if (typeof member === "string" && accept(key, member)) return member;
-    const deeper = deepString(member, accept);
-    if (deeper !== null) return deeper;
-  }
-  return null;
-}
-
-const backingKeys = new Set(["backing-filename", "full-backing-filename"]);
-
-/** `qemu-img info --output=json` as ours. Exported for its test. */
-export function parseInfo(path: string, json: string): ImageInfo {
-  const info = JSON.parse(json) as Json;
-  const specific = info["format-specific"] as Json | undefined;
-  const extents = (specific?.data as Json | undefined)?.extents;
-  return {
-    path,
-    format: String(info.format),
-    virtualSizeBytes: Number(info["virtual-size"] ?? 0),
-    actualSizeBytes: Number(info["actual-size"] ?? 0),
-    backingFile: deepString(info, (key) => backingKeys.has(key)),
-    // A VMDK descriptor names the files that hold its data, which may be any file of this machine.
-    dataFile:
-      deepString(info, (key) => key === "data-file") ??
-      deepString(extents, (key, name) => key === "filename" && name !== path),
-    encrypted: info.encrypted === true || info.format === "luks",
-  };
 }
 
 async function exists(path: string): Promise<boolean> {
@@ -201,8 +83,6 @@ export async function making(target: string, body: (part: string) => Promise<voi
   }
 }
 
-const quick: RunOptions = { silenceMilliseconds: timing.imageQuickMilliseconds };
-
 async function info(path: string): Promise<ImageInfo> {
   checkPath(path);
   try {
@@ -225,10 +105,15 @@ async function info(path: string): Promise<ImageInfo> {
   return parseInfo(path, await qemuImg(["info", "--output=json", "-U", "--", path], quick));
 }
 
-/** Lines of `-p`: `    (12.34/100%)` with carriage returns. */
-export function parseProgress(text: string): number | null {
-  const last = [...text.matchAll(/\((\d+(?:\.\d+)?)\/100%\)/g)].at(-1)?.[1];
-  return last === undefined ? null : Number(last) / 100;
+/** An image that is in one file. @throws HypervisorError invalid when it is not */
+export async function wholeImage(path: string): Promise<ImageInfo> {
+  const found = await info(path);
+  if (found.dataFile !== null)
+    throw new HypervisorError(
+      "invalid",
+      `The image ${path} keeps its data in another file, ${found.dataFile}.`,
+    );
+  return found;
 }
 
 /** Image files on this machine. */
@@ -237,33 +122,8 @@ export function openImages(): Images {
     info,
     exists: (path) => exists(checkPath(path)),
 
-    copy: (source, target, { format, sizeBytes, signal, onProgress }) =>
-      making(target, async (part) => {
-        const from = await info(source);
-        if (from.dataFile !== null) {
-          throw new HypervisorError(
-            "invalid",
-            `The image ${source} keeps its data in another file, ${from.dataFile}.`,
-          );
-        }
-        const total = from.actualSizeBytes;
-        let reportedAt = 0;
-        await qemuImg(["convert", "-p", "-f", from.format, "-O", format, "--", source, part], {
-          signal,
-          silenceMilliseconds: timing.imageStallMilliseconds,
-          onOutput: (text) => {
-            const share = parseProgress(text);
-            const now = performance.now();
-            if (share === null || now - reportedAt < progressEveryMilliseconds) return;
-            reportedAt = now;
-            onProgress?.(Math.round(share * total), total);
-          },
-        });
-        if (sizeBytes !== undefined && sizeBytes > from.virtualSizeBytes) {
-          await qemuImg(["resize", "-q", "-f", format, "--", part, String(sizeBytes)], quick);
-        }
-        onProgress?.(total, total);
-      }),
+    copy: (source, target, options) =>
+      making(target, async (part) => convert(await wholeImage(source), part, options)),
 
     link: (source, target, { sourceFormat, sizeBytes }) =>
       making(target, async (part) => {

@@ -65,12 +65,15 @@ export function rbdPoolXml({ name, monitors, cephPool, user, secretUuid }: Omit<
   });
 }
 
-/** XML of the secret that holds a Ceph key; the key itself is handed over apart. */
+/**
+ * XML of the secret that holds a Ceph key; the key itself is handed over apart. It can be read back by who may command
+ * libvirt: QEMU's tools need it for a copy, and it should lie nowhere else.
+ */
 export function cephSecretXml(uuid: string, usage: string): string {
   return writeXml({
     secret: {
       [at("ephemeral")]: "no",
-      [at("private")]: "yes",
+      [at("private")]: "no",
       uuid,
       usage: { [at("type")]: "ceph", name: plainText(usage, "The secret's use", 200) },
     },

@@ -9,6 +9,7 @@ import * as migration from "./migration.ts";
 import * as network from "./network.ts";
 import { atPeer } from "./peer.ts";
 import * as pool from "./pool.ts";
+import * as rbdVolume from "./rbd-volume.ts";
 import * as snapshot from "./snapshot.ts";
 import { allStats } from "./stats.ts";
 import { screenshot } from "./stream.ts";
@@ -49,6 +50,10 @@ export const calls = {
   removePool: pool.remove,
   ensureRbdPool: pool.ensureRbd,
   fetchVolume: volume.fetch,
+  rbdSource: rbdVolume.source,
+  rbdKey: rbdVolume.key,
+  rbdExists: rbdVolume.exists,
+  rbdRemove: rbdVolume.remove,
   networks: network.list,
   ensureNat: network.ensureNat,
   snapshotCreate: snapshot.create,

@@ -5,7 +5,7 @@ import { cpus, hostname, loadavg } from "node:os";
 import { timing } from "../timing.ts";
 import { decideAcceleration, probeHost } from "./acceleration.ts";
 import type { ListedDomain, PlainAction } from "./domain.ts";
-import { type DomainTraits, domainXml } from "./domain-xml.ts";
+import { type DiskGround, type DomainTraits, domainXml } from "./domain-xml.ts";
 import { type FetchOptions, fetchImage } from "./fetch.ts";
 import {
   type Acceleration,
@@ -19,6 +19,7 @@ import {
   type Hypervisor,
   HypervisorError,
   type HypervisorStatus,
+  type Images,
   type NetworkFacts,
   type PoolFacts,
   type RbdPoolSpec,
@@ -28,6 +29,8 @@ import {
 import { openImages, takesDirectIo } from "./images.ts";
 import { RealMigrations } from "./moving.ts";
 import type { RawEvent } from "./protocol.ts";
+import { rbdAddress } from "./rbd.ts";
+import { imagesOf } from "./rbd-images.ts";
 import { Session } from "./session.ts";
 import { isHidden, lifecycleOf, stateOf } from "./states.ts";
 
@@ -49,7 +52,7 @@ export async function openHypervisor(options: HypervisorOptions = {}): Promise<R
 }
 
 export class RealHypervisor implements Hypervisor {
-  readonly images = openImages();
+  readonly images: Images;
   readonly migrations: RealMigrations;
   private readonly session: Session;
   private readonly clusterId: string | null;
@@ -67,6 +70,12 @@ export class RealHypervisor implements Hypervisor {
       (events) => this.heard(events),
       () => this.forgetAll(),
     );
+    this.images = imagesOf(openImages(), {
+      source: (pool) => this.session.call("short", "rbdSource", [pool]),
+      key: (secretUuid) => this.session.call("short", "rbdKey", [secretUuid]),
+      exists: (pool, image) => this.session.call("long", "rbdExists", [pool, image]),
+      remove: (pool, image) => this.session.call("long", "rbdRemove", [pool, image]),
+    });
     this.migrations = new RealMigrations({
       session: this.session,
       clusterId: this.clusterId,
@@ -207,11 +216,19 @@ export class RealHypervisor implements Hypervisor {
   async define(spec: DomainSpec): Promise<void> {
     await this.guard(spec.uuid);
     const acceleration = await this.acceleration();
-    const direct = new Set<string>();
-    for (const { path } of spec.disks) if (await takesDirectIo(path)) direct.add(path);
-    const xml = domainXml(spec, acceleration, (path) => direct.has(path));
+    const paths = [...spec.disks.map(({ path }) => path), ...(spec.seedPath === null ? [] : [spec.seedPath])];
+    const grounds = new Map<string, DiskGround>();
+    for (const path of paths) grounds.set(path, await this.groundOf(path));
+    const xml = domainXml(spec, acceleration, (path) => grounds.get(path) ?? { directIo: false, rbd: null });
     await this.session.call("short", "define", [xml, spec]);
     this.forget(spec.uuid);
+  }
+
+  /** What a disk lies on. @throws HypervisorError notFound when it is a pool that this machine does not have */
+  private async groundOf(path: string): Promise<DiskGround> {
+    const inCeph = rbdAddress(path);
+    if (!inCeph) return { directIo: await takesDirectIo(path), rbd: null };
+    return { directIo: true, rbd: await this.session.call("short", "rbdSource", [inCeph.pool]) };
   }
 
   private forget(uuid: string): void {
@@ -269,12 +286,12 @@ export class RealHypervisor implements Hypervisor {
 
   async attachDisk(uuid: string, disk: DomainDisk): Promise<void> {
     await this.guard(uuid);
-    await this.session.call("short", "attachDisk", [uuid, disk, await takesDirectIo(disk.path)]);
+    await this.session.call("short", "attachDisk", [uuid, disk, await this.groundOf(disk.path)]);
   }
 
   async detachDisk(uuid: string, path: string): Promise<void> {
     await this.guard(uuid);
-    await this.session.call("short", "detachDisk", [uuid, path]);
+    await this.session.call("short", "detachDisk", [uuid, path, await this.groundOf(path)]);
   }
 
   // ---- guest agent

@@ -639,6 +639,14 @@ export const required = {
       ["u32", "unsigned int flags"],
     ],
   },
+  virStorageVolLookupByName: {
+    since: "0.4.1",
+    returns: ["ptr", "virStorageVolPtr"],
+    args: [
+      ["ptr", "virStoragePoolPtr pool"],
+      ["ptr", "const char *name"],
+    ],
+  },
   virStorageVolLookupByPath: {
     since: "0.4.1",
     returns: ["ptr", "virStorageVolPtr"],
@@ -676,6 +684,15 @@ export const required = {
       ["ptr", "virSecretPtr secret"],
       ["ptr", "const unsigned char *value"],
       ["u64", "size_t value_size"],
+      ["u32", "unsigned int flags"],
+    ],
+  },
+  virSecretGetValue: {
+    since: "0.7.1",
+    returns: ["ptr", "unsigned char *"],
+    args: [
+      ["ptr", "virSecretPtr secret"],
+      ["ptr", "size_t *value_size"],
       ["u32", "unsigned int flags"],
     ],
   },

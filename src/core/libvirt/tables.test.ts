@@ -4,8 +4,8 @@ import { describe, expect, test } from "bun:test";
 import { decideAcceleration, hasVirtualisationFlag } from "./acceleration.ts";
 import { versionText } from "./connection.ts";
 import { errorCodeOf } from "./errors.ts";
-import { parseInfo, parseProgress } from "./images.ts";
 import { parseQcow2Header } from "./qcow2.ts";
+import { parseInfo, parseProgress } from "./qemu-img.ts";
 import { isHidden, lifecycleOf, stateOf } from "./states.ts";
 import { cidrText, freeSubnets, overlaps, routesOf, type Subnet, subnetOf } from "./subnet.ts";
 

@@ -24,7 +24,15 @@ import {
   windowOf,
 } from "jimv";
 import type { NodeService } from "../nodes/index.ts";
-import { localPoolId, markOf, type PoolService, type PoolView, type PresenceView } from "../pools/index.ts";
+import {
+  diskFormatOf,
+  diskPath,
+  localPoolId,
+  markOf,
+  type PoolService,
+  type PoolView,
+  type PresenceView,
+} from "../pools/index.ts";
 import type {
   ChangeDisk,
   CreateDisk,
@@ -134,8 +142,8 @@ export class Disks implements DiskService {
       guestUuid: null,
       role: "data",
       sizeGiB,
-      path: `${storage.path}/${uuid}.qcow2`,
-      format: "qcow2",
+      path: diskPath(pool, storage.path, uuid),
+      format: diskFormatOf(pool),
       target: null,
       state: "creating",
       failedWord: null,
@@ -170,7 +178,6 @@ export class Disks implements DiskService {
     if (!storage && poolId === localPoolId)
       throw new AppError("conflict", "disks.nodeUnconfigured", { node });
     if (!storage) throw fieldError("poolId", "pools.notOnNode", { pool: pool.name, node }, "conflict");
-    if (pool.kind === "ceph") throw fieldError("poolId", "pools.cephLater", { pool: pool.name }, "conflict");
     const { problem } = storage;
     if (!storage.healthy && problem) throw fieldError("poolId", problem.word, problem.args, "conflict");
     return { pool, storage };

@@ -1,7 +1,8 @@
 /** The kinds of task about disks, shared by controller and node. */
 import { defineTask, Type, timing } from "jimv";
 
-const Path = Type.String({ pattern: "^/", maxLength: 512 });
+/** A file, or an image in a Ceph pool. */
+const Path = Type.String({ pattern: "^(/|rbd:)", maxLength: 512 });
 const Format = Type.Union([Type.Literal("qcow2"), Type.Literal("raw")]);
 const common = {
   deadlineMs: timing.powerDeadlineMilliseconds,

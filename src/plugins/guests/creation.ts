@@ -23,7 +23,7 @@ import {
   StoreUniqueError,
 } from "jimv";
 import { type Disk, disks } from "../disks/index.ts";
-import { markOf, type PoolView, roomKey } from "../pools/index.ts";
+import { diskFormatOf, diskPath, markOf, type PoolView } from "../pools/index.ts";
 import type { Supplied, Template } from "../templates/index.ts";
 import { Assignment } from "./assignment.ts";
 import { type Bookings, isOvertaken } from "./bookings.ts";
@@ -122,14 +122,15 @@ export class Creation {
     return { ...template, format: template.format };
   }
 
-  private async poolFor({ poolId }: CreateGuest): Promise<PoolView> {
+  private async poolFor({ poolId, linked }: CreateGuest): Promise<PoolView> {
     const [all, { defaultPool }] = await Promise.all([this.needs.pools.list(), this.capacity.settings()]);
     const pool =
       poolId === undefined
         ? all.find((each) => each.name.toLowerCase() === defaultPool.toLowerCase())
         : all.find((each) => each.id === poolId);
     if (!pool) throw fieldError("poolId", "guests.poolUnknown", { pool: poolId ?? defaultPool });
-    if (pool.kind === "ceph") throw fieldError("poolId", "pools.cephLater", { pool: pool.name }, "conflict");
+    if (linked && pool.kind === "ceph")
+      throw fieldError("linked", "pools.cephNoLink", { pool: pool.name }, "conflict");
     return pool;
   }
 
@@ -193,7 +194,7 @@ export class Creation {
       const booked: Booked[] = [];
       for (const { name, node } of on) {
         // One copy for each place, however many guests of the batch come there; nodes of a shared pool wait for it.
-        const place = roomKey(pool, node.name);
+        const place = supply.placeOf(where, pool, node.name);
         const supplied =
           copies.get(place) ?? (await supply.supply(where, node.name, pool, request.linked, actor));
         if (supplied.after !== undefined) copies.set(place, supplied);
@@ -292,8 +293,8 @@ export class Creation {
         guestUuid: uuid,
         role,
         sizeGiB,
-        path: `${folder}/${diskUuid}.qcow2`,
-        format: "qcow2",
+        path: diskPath(pool, folder, diskUuid),
+        format: diskFormatOf(pool),
         target: diskTarget(position),
         state: "creating",
         failedWord: null,
@@ -359,8 +360,8 @@ export async function portsTaken(ground: Pick<Ground, "store">, nodeName: string
   );
 }
 
-function newDisk({ uuid, path, target, sizeGiB }: Disk): PayloadOf<typeof createGuest>["systemDisk"] {
-  return { uuid, path, target: target ?? "", sizeGiB };
+function newDisk({ uuid, path, format, target, sizeGiB }: Disk): PayloadOf<typeof createGuest>["systemDisk"] {
+  return { uuid, path, format, target: target ?? "", sizeGiB };
 }
 
 function rowsOf(booked: Booked): Statement[] {

@@ -83,7 +83,7 @@ export function registerOperations(context: NodeContext, observer: Observer): vo
       const onProgress = operation.meter(0, percent.copied);
       await operation.step("guests.step.copy", removeFile(disk.path), () =>
         images.copy(template.path, disk.path, {
-          format: "qcow2",
+          format: disk.format,
           sizeBytes,
           signal: operation.signal,
           onProgress,
@@ -96,7 +96,7 @@ export function registerOperations(context: NodeContext, observer: Observer): vo
   async function dataDisks(operation: Operation, disks: readonly NewDisk[]): Promise<void> {
     for (const disk of disks)
       await operation.step("guests.step.dataDisk", removeFile(disk.path), () =>
-        images.create(disk.path, { format: "qcow2", sizeBytes: disk.sizeGiB * bytesPerGiB }),
+        images.create(disk.path, { format: disk.format, sizeBytes: disk.sizeGiB * bytesPerGiB }),
       );
     operation.progress(percent.disks);
   }
@@ -184,9 +184,9 @@ export function registerOperations(context: NodeContext, observer: Observer): vo
     return {};
   });
 
-  context.operation(attachDisk, async (operation, { uuid, diskUuid, path, target }) => {
+  context.operation(attachDisk, async (operation, { uuid, diskUuid, path, format, target }) => {
     await operation.step("guests.step.attach", null, () =>
-      hypervisor.attachDisk(uuid, domainDisk({ uuid: diskUuid, path, target, sizeGiB: 0 })),
+      hypervisor.attachDisk(uuid, domainDisk({ uuid: diskUuid, path, format, target })),
     );
     return {};
   });
@@ -197,6 +197,6 @@ export function registerOperations(context: NodeContext, observer: Observer): vo
   });
 }
 
-function domainDisk({ uuid, path, target }: NewDisk): DomainDisk {
-  return { path, format: "qcow2", target, serial: uuid.replaceAll("-", "").slice(0, serialCharacters) };
+function domainDisk({ uuid, path, format, target }: Omit<NewDisk, "sizeGiB">): DomainDisk {
+  return { path, format, target, serial: uuid.replaceAll("-", "").slice(0, serialCharacters) };
 }

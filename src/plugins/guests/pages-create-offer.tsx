@@ -43,7 +43,7 @@ export async function offerOf(needs: PageNeeds): Promise<Offer> {
     needs.nodes.list(),
     needs.pools.list(),
   ]);
-  const usable = pools.filter((pool) => pool.kind !== "ceph" && pool.presences.some((each) => each.healthy));
+  const usable = pools.filter((pool) => pool.presences.some((each) => each.healthy));
   return { templates: items, nodes, pools: usable };
 }
 

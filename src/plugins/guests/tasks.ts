@@ -2,7 +2,9 @@
 import { defineTask, SecretString, Type, timing } from "jimv";
 
 const Uuid = Type.String({ pattern: "^[0-9a-f-]{36}$" });
-const Path = Type.String({ pattern: "^/", maxLength: 512 });
+/** A file, or an image in a Ceph pool. */
+const Path = Type.String({ pattern: "^(/|rbd:)", maxLength: 512 });
+const DiskFormat = Type.Union([Type.Literal("qcow2"), Type.Literal("raw")]);
 const DomainStateName = Type.Union([
   Type.Literal("running"),
   Type.Literal("paused"),
@@ -15,6 +17,7 @@ const DomainStateName = Type.Union([
 export const NewDisk = Type.Object({
   uuid: Uuid,
   path: Path,
+  format: DiskFormat,
   target: Type.String(),
   sizeGiB: Type.Integer(),
 });
@@ -171,7 +174,7 @@ const DiskChange = Type.Object({
   uuid: Uuid,
   diskUuid: Uuid,
   path: Path,
-  format: Type.String(),
+  format: DiskFormat,
   target: Type.String(),
 });
 export const attachDisk = defineTask({

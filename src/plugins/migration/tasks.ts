@@ -1,7 +1,8 @@
 /** The kind of task of a migration, shared by controller and node. */
 import { defineTask, SecretString, Type, timing } from "jimv";
 
-const Path = Type.String({ pattern: "^/", maxLength: 512 });
+/** A file, or an image in a Ceph pool. */
+const Path = Type.String({ pattern: "^(/|rbd:)", maxLength: 512 });
 
 /** A file that the guest has on both nodes. */
 const File = Type.Object({

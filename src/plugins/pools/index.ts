@@ -18,7 +18,15 @@ import { poolsWords } from "./words.ts";
 export * from "./contract.ts";
 export { demandMark } from "./mark.ts";
 export { localPoolId, type PoolKind, poolKinds } from "./schema.ts";
-export { isSharedKind, markOf, type PoolView, type PresenceView, roomKey } from "./view.ts";
+export {
+  diskFormatOf,
+  diskPath,
+  isSharedKind,
+  markOf,
+  type PoolView,
+  type PresenceView,
+  roomKey,
+} from "./view.ts";
 
 export const poolsPlugin = definePlugin({
   name: "pools",

@@ -47,7 +47,7 @@ export function startNode(context: NodeContext): void {
     await operation.step("pools.step.undefine", null, () =>
       hypervisor.removePool(libvirtName, secretUuid ?? undefined),
     );
-    if (isLast && path !== "")
+    if (isLast && path.startsWith("/"))
       await operation.step("pools.step.unmark", null, () => removeMark(path, poolId));
     return {};
   });

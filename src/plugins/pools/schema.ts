@@ -54,7 +54,7 @@ export const presences = table(
   {
     poolId: text(36).notNull(),
     nodeName: text(64).notNull(),
-    /** Empty for Ceph. */
+    /** The folder; of Ceph what its images' addresses begin with. */
     path: text(180).notNull(),
     /** The pool's name in that node's libvirt. */
     libvirtName: text(64).notNull(),

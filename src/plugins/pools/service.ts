@@ -234,7 +234,7 @@ export class Pools implements PoolService {
     const presence: Presence = {
       poolId: pool.id,
       nodeName,
-      path: pool.kind === "ceph" ? "" : path,
+      path: pool.kind === "ceph" ? `rbd:${libvirtName(pool.id)}` : path,
       libvirtName: libvirtName(pool.id),
       state: "adding",
       word: null,

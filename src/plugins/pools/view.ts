@@ -53,6 +53,14 @@ export const roomKey = (pool: { id: string; kind: PoolKind }, nodeName: string):
 export const markOf = (pool: { id: string; kind: PoolKind }): string | null =>
   pool.kind === "shared" || pool.kind === "gluster" ? pool.id : null;
 
+/** libvirt's format of the pool's disks: Ceph's images have abilities of their own, and no format. */
+export const diskFormatOf = ({ kind }: { kind: PoolKind }): "qcow2" | "raw" =>
+  kind === "ceph" ? "raw" : "qcow2";
+
+/** Where a disk lies in the pool; `folder` is the pool's on the node. */
+export const diskPath = (pool: { kind: PoolKind }, folder: string, uuid: string): string =>
+  `${folder}/${uuid}${pool.kind === "ceph" ? "" : ".qcow2"}`;
+
 export function presenceView(row: Presence, clock: Pick<Clock, "now">): PresenceView {
   const silent = row.seenAt === null || clock.now() - row.seenAt > timing.poolSilentMilliseconds;
   const told = row.word === null ? null : { word: row.word, args: row.args ?? {} };

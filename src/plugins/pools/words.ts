@@ -34,7 +34,8 @@ export const poolsWords = defineWords({
     "pools.stillOn": "Node {node} still has the pool {pool}. Take it away from its nodes first.",
     "pools.inUse": "The pool {pool} holds {count} things there: {names}. Delete or move them first.",
     "pools.notOnNode": "Node {node} does not have the storage pool {pool}. Add it on the pool's page.",
-    "pools.cephLater": "The pool {pool} is on Ceph: it is watched, but disks can't be made there yet.",
+    "pools.cephNoLink":
+      "The pool {pool} is on Ceph: guests there get a full copy of the template. Switch linking off.",
     "pools.nothingToChange": "Say at least one of name, warnPercent and trustedSharedMount.",
     "pools.folderSystem": "{path} belongs to the system. Choose another folder.",
     "pools.noFolder": "There is no folder {path} on this node. Mount the storage there first.",
@@ -85,7 +86,7 @@ export const poolsWords = defineWords({
     "pools.stillOn": "节点 {node} 仍有存储池 {pool}，请先从各节点移除。",
     "pools.inUse": "存储池 {pool} 中仍有 {count} 项内容：{names}。请先删除或移走。",
     "pools.notOnNode": "节点 {node} 没有存储池 {pool}，请在存储池页面添加。",
-    "pools.cephLater": "存储池 {pool} 位于 Ceph 上：可以监视，但暂不能在其中创建磁盘。",
+    "pools.cephNoLink": "存储池 {pool} 位于 Ceph 上：其中的虚拟机使用模板的完整副本，请关闭链接克隆。",
     "pools.nothingToChange": "请至少给出 name、warnPercent 或 trustedSharedMount 之一。",
     "pools.folderSystem": "{path} 属于系统目录，请另选目录。",
     "pools.noFolder": "该节点上没有目录 {path}，请先挂载存储。",

@@ -19,7 +19,7 @@ import {
   update,
 } from "jimv";
 import type { NodeService } from "../nodes/index.ts";
-import { markOf, type PoolService, type PoolView, roomKey } from "../pools/index.ts";
+import { localPoolId, markOf, type PoolService, type PoolView, roomKey } from "../pools/index.ts";
 import { templateFolder } from "./rules.ts";
 import { type Template, type TemplateCopy, templateCopies } from "./schema.ts";
 import { copyTemplate, dropCopy } from "./tasks.ts";
@@ -52,6 +52,14 @@ export interface Whereabouts {
 
 type Ground = Pick<ControllerContext, "store" | "clock" | "tasks">;
 
+/**
+ * The pool whose copy of a template a guest's disk is made from. Images in Ceph are made from a file: the one in the
+ * node's own storage folder.
+ */
+function copyPoolOf({ pools }: Whereabouts, pool: PoolView): PoolView {
+  return pool.kind === "ceph" ? (pools.find((each) => each.id === localPoolId) ?? pool) : pool;
+}
+
 const healthyOn = (pool: PoolView, nodeName: string) =>
   pool.presences.find((each) => each.nodeName === nodeName && each.healthy);
 
@@ -83,12 +91,9 @@ export class TemplateSupply {
    * How a guest on the node gets the image. `inPool`: it has to be in the guest's own pool, since its disk will go on
    * reading it (a linked one) and must find it wherever the guest goes.
    */
-  reach(
-    { template, copies, pools, live }: Whereabouts,
-    nodeName: string,
-    pool: PoolView,
-    inPool: boolean,
-  ): Reach {
+  reach(where: Whereabouts, nodeName: string, guestPool: PoolView, inPool: boolean): Reach {
+    const { template, copies, pools, live } = where;
+    const pool = copyPoolOf(where, guestPool);
     const originPool = pools.find(
       (each) =>
         each.isShared &&
@@ -124,15 +129,21 @@ export class TemplateSupply {
     return { path, from, copyBytes: template.fileSizeBytes ?? template.actualSizeBytes ?? 0 };
   }
 
+  /** Guests of one such place share a copy. */
+  placeOf(where: Whereabouts, guestPool: PoolView, nodeName: string): string {
+    return roomKey(copyPoolOf(where, guestPool), nodeName);
+  }
+
   /** The copy's row and task, where one has to be made. Two who ask at once: the second is refused by the row's key. */
   async supply(
     where: Whereabouts,
     nodeName: string,
-    pool: PoolView,
+    guestPool: PoolView,
     inPool: boolean,
     actor: Actor,
   ): Promise<Supplied> {
-    const reach = this.reach(where, nodeName, pool, inPool);
+    const pool = copyPoolOf(where, guestPool);
+    const reach = this.reach(where, nodeName, guestPool, inPool);
     const none = { after: undefined, statements: [], events: [] };
     if ("refusal" in reach) throw new Error(`${reach.refusal.word}: looked at before`);
     if ("after" in reach) return { ...none, path: reach.path, after: reach.after };
