@@ -36,6 +36,14 @@ test("a link keeps the rest and begins at the first page", () => {
   });
 });
 
+test("the key of a list's live view says what was asked for, and nothing of the plain list", () => {
+  expect(list.view("things", read(""))).toBe("things:");
+  const state = read("?q=a%26b%3D%3A&show=bad&sort=name&page=2");
+  const [, key = ""] = /^things:(.*)$/.exec(list.view("things", state)) ?? [];
+  expect(list.ofView(key)).toEqual(state);
+  expect(list.ofView(null)).toEqual(read(""));
+});
+
 test("only the whole list from its top is plain", () => {
   expect(list.isPlain(read(""))).toBe(true);
   for (const query of ["?q=x", "?show=bad", "?sort=name", "?page=2"])

@@ -128,6 +128,22 @@ test("a taken name and a size that does not fit are told at their fields", async
   await page.waitForSelector('input[name="memoryMiB"][aria-invalid="true"]');
 });
 
+test("a list that was narrowed in the page takes only new rows that belong into it", async () => {
+  const page = await browser.signedIn(app);
+  await page.goto(`${app.url}/disks`);
+  const turned = page.waitForRequest((request) => /\/events\?.*view=disks[^&]*zz/.test(request.url()));
+  await page.fill("#filter-field", "zz");
+  await turned;
+  for (const name of ["other", "zz-one"])
+    await app.ask("POST", "/disks", { name, sizeGiB: 1, nodeName: app.nodeName });
+  await page.waitForSelector("#disks-rows >> text=zz-one");
+  expect(await page.locator("#disks-rows tr").count()).toBe(1);
+  // Cleared again, it shows both.
+  await page.fill("#filter-field", "");
+  await page.waitForSelector("#disks-rows >> text=other");
+  expect(await page.locator("#disks-rows tr").count()).toBe(2);
+});
+
 test("Chinese and dark: every page speaks one language, and switches at once", async () => {
   const page = await browser.signedIn(app, { language: "zh-CN", theme: "dark" });
   for (const path of ["/guests", "/guests/new", "/disks", "/templates", "/nodes", "/tasks"]) {
@@ -150,7 +166,7 @@ test("Chinese and dark: every page speaks one language, and switches at once", a
 
 test("a phone's width has no sideways scrolling", async () => {
   const page = await browser.signedIn(app, { width: 390, height: 844 });
-  for (const path of ["/guests", "/guests/new", "/disks?show=all"]) {
+  for (const path of ["/", "/guests?show=paused", "/guests/new", "/disks?show=all", "/tasks", "/nodes"]) {
     await page.goto(`${app.url}${path}`);
     const wider = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
     expect([path, wider <= 0]).toEqual([path, true]);

@@ -177,11 +177,14 @@ function tableOf({ say }: Viewer): TableSpec<Token> {
         width: "m",
       },
     ],
-    quick: (token) => (
-      <Button size="small" dialogUrl={`/tokens/${token.id}/revoke`}>
-        {say("access.tokens.revoke")}
-      </Button>
-    ),
+    menu: (token) => [
+      {
+        label: `${say("access.tokens.revoke")}…`,
+        icon: "delete",
+        danger: true,
+        dialogUrl: `/tokens/${token.id}/revoke`,
+      },
+    ],
   };
 }
 

@@ -68,7 +68,8 @@ export function Tiles({ viewer, capacity }: { viewer: Viewer; capacity: Capacity
           percent={total > 0 ? (100 * running) / total : 0}
           hint={say("dashboard.guestsRest", {
             off: of("off"),
-            working: of("creating", "starting", "stopping", "migrating", "deleting", "paused"),
+            paused: of("paused"),
+            working: of("creating", "starting", "stopping", "migrating", "deleting"),
             trouble: of("crashed", "failed"),
           })}
         />

@@ -1,6 +1,7 @@
 /** What of the disks' pages changes by itself. */
 import { AppError } from "jimv";
 import { html, prepend, remove, replace, TableRow } from "jimv/ui";
+import { diskList, listLive, queryOf } from "./pages-list.ts";
 import { DiskGone, DiskPage, type DiskPageNeeds, diskTable, rowId } from "./pages-parts.tsx";
 
 export function diskLive({ context, service }: DiskPageNeeds): void {
@@ -11,7 +12,7 @@ export function diskLive({ context, service }: DiskPageNeeds): void {
     return targetType === "disk" && targetKey ? targetKey : null;
   };
   web.live({
-    name: "disks",
+    name: listLive,
     topics: ["disk", "task"],
     role: "reader",
     async render(event, { viewer, key }) {
@@ -20,9 +21,16 @@ export function diskLive({ context, service }: DiskPageNeeds): void {
       const [disk] = await service.views([uuid]);
       if (!disk) return [remove(rowId(uuid))];
       const row = await html(<TableRow spec={diskTable(viewer)} row={disk} lang={viewer.language} />);
-      // A disk that is just being made is new; where it is there already, it is replaced.
-      const isNew = disk.state === "creating" && (key === "all" || disk.role === "data");
-      return [isNew ? prepend("disks-rows", row) : replace(rowId(uuid), row)];
+      // A disk that is just being made is new, and comes into lists that it belongs into; where it is there already, it
+      // is replaced.
+      const shown = diskList.ofView(key);
+      const query = queryOf(shown);
+      const comes =
+        disk.state === "creating" &&
+        shown.page === 1 &&
+        query !== null &&
+        (await service.isListed(uuid, query));
+      return [comes ? prepend("disks-rows", row) : replace(rowId(uuid), row)];
     },
   });
   web.live({

@@ -87,7 +87,7 @@ export function createFormOf(nodes: readonly NodeView[], viewer: Viewer, tried: 
       <NumberInput
         lang={lang}
         name="sizeGiB"
-        label={say(lang, "label.size")}
+        label={t("disks.page.size")}
         unit={say(lang, "unit.gib")}
         required
         min={min}

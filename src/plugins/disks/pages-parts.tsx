@@ -3,6 +3,7 @@ import type { ControllerContext, Viewer } from "jimv";
 import {
   Button,
   bytes,
+  Columns,
   DefinitionList,
   type MenuItem,
   Notice,
@@ -120,7 +121,7 @@ export function diskTable(viewer: Viewer): TableSpec<DiskView> {
       },
       {
         key: "sizeGiB",
-        label: (lang) => say(lang, "label.size"),
+        label: (_lang) => t("disks.page.size"),
         width: "s",
         sort: true,
         cell: (disk) => sizeText(viewer, disk.sizeGiB),
@@ -173,30 +174,39 @@ export function DiskPage({ disk, viewer }: { disk: DiskView; viewer: Viewer }) {
           {viewer.say(disk.error.word, disk.error.args)}
         </Notice>
       ) : null}
-      <Panel>
-        <DefinitionList
-          lang={lang}
-          items={[
-            { label: say(lang, "label.size"), value: sizeText(viewer, disk.sizeGiB) },
-            {
-              label: t("disks.page.role"),
-              value: t(disk.role === "system" ? "disks.page.system" : "disks.page.data"),
-            },
-            { label: t("disks.page.guest"), value: <GuestOf disk={disk} viewer={viewer} /> },
-            ...(disk.target ? [{ label: t("disks.page.target"), value: disk.target, mono: true }] : []),
-            {
-              label: say(lang, "label.node"),
-              value: <a href={`/nodes/${encodeURIComponent(disk.nodeName)}`}>{disk.nodeName}</a>,
-            },
-            { label: t("disks.page.format"), value: disk.format },
-            { label: t("disks.page.file"), value: disk.path, mono: true, copy: disk.path },
-            ...(disk.linkedTemplateId
-              ? [{ label: t("disks.page.linked"), value: say(lang, "label.yes") }]
-              : []),
-            { label: say(lang, "label.created"), value: <Time lang={lang} at={disk.createdAt} /> },
-          ]}
-        />
-      </Panel>
+      <Columns>
+        <Panel>
+          <DefinitionList
+            lang={lang}
+            items={[
+              { label: t("disks.page.size"), value: sizeText(viewer, disk.sizeGiB) },
+              {
+                label: t("disks.page.role"),
+                value: t(disk.role === "system" ? "disks.page.system" : "disks.page.data"),
+              },
+              { label: t("disks.page.guest"), value: <GuestOf disk={disk} viewer={viewer} /> },
+              ...(disk.target ? [{ label: t("disks.page.target"), value: disk.target, mono: true }] : []),
+              { label: say(lang, "label.created"), value: <Time lang={lang} at={disk.createdAt} /> },
+            ]}
+          />
+        </Panel>
+        <Panel>
+          <DefinitionList
+            lang={lang}
+            items={[
+              {
+                label: say(lang, "label.node"),
+                value: <a href={`/nodes/${encodeURIComponent(disk.nodeName)}`}>{disk.nodeName}</a>,
+              },
+              { label: t("disks.page.format"), value: disk.format },
+              { label: t("disks.page.file"), value: disk.path, mono: true, copy: disk.path },
+              ...(disk.linkedTemplateId
+                ? [{ label: t("disks.page.linked"), value: say(lang, "label.yes") }]
+                : []),
+            ]}
+          />
+        </Panel>
+      </Columns>
     </div>
   );
 }

@@ -1,8 +1,8 @@
 /** The addresses of the disks' pages and dialogs; each asks the service and shows what it says. */
-import { actedOn, type ControllerContext, check, type PageCall, submitForm, type Viewer } from "jimv";
-import { Button, EmptyState, List, listAddress, listPageSize, PageHead, Row, say } from "jimv/ui";
+import { actedOn, type ControllerContext, type PageCall, submitForm, type Viewer } from "jimv";
+import { Button, EmptyState, List, PageHead, say } from "jimv/ui";
 import type { NodeService } from "../nodes/index.ts";
-import { CreateDisk, type DiskAttachment, DiskListQuery, type DiskService } from "./contract.ts";
+import { CreateDisk, type DiskAttachment, type DiskService } from "./contract.ts";
 import { diskLive } from "./live.tsx";
 import {
   attachDialog,
@@ -13,7 +13,8 @@ import {
   renameDialog,
   renameFormOf,
 } from "./pages-dialogs.tsx";
-import { DiskPage, type DiskPageNeeds, diskTable, hrefOf, mayAct, sortableColumns } from "./pages-parts.tsx";
+import { type Asked, diskList, listLive, queryOf } from "./pages-list.ts";
+import { DiskPage, type DiskPageNeeds, diskTable, hrefOf, mayAct } from "./pages-parts.tsx";
 import { AttachForm, RenameForm } from "./requests.ts";
 import { wordsOf } from "./words-pages.ts";
 
@@ -54,21 +55,11 @@ export function diskPages(
   });
 }
 
-/** What the address asks for: data disks, or all. */
-const diskList = listAddress({
-  path: "/disks",
-  shows: ["data", "all"],
-  sorts: sortableColumns,
-  sort: "name",
-});
-type Asked = ReturnType<typeof diskList.read>;
-
 async function listPage(state: Asked, viewer: Viewer, { service }: DiskPageNeeds) {
   const lang = viewer.language;
   const t = wordsOf(lang);
-  const { q, show, sort, page } = state;
-  const query = check(DiskListQuery, { page, pageSize: listPageSize, sort, role: show, ...(q && { q }) });
-  const found = query.ok ? await service.list(query.value) : { items: [], total: 0 };
+  const query = queryOf(state);
+  const found = query ? await service.list(query) : { items: [], total: 0 };
   return (
     <>
       <PageHead
@@ -95,7 +86,8 @@ async function listPage(state: Asked, viewer: Viewer, { service }: DiskPageNeeds
           { key: "data", label: t("disks.page.dataOnly") },
           { key: "all", label: t("disks.page.showSystem") },
         ]}
-        hidesSome={q !== ""}
+        hidesSome={state.q !== ""}
+        live={listLive}
         empty={
           <EmptyState
             icon="disk"
@@ -120,7 +112,7 @@ function lists(needs: DiskPageNeeds): void {
       return {
         page: await listPage(state, viewer, needs),
         title: viewer.say("nav.disks"),
-        views: [`disks:${state.show}`],
+        views: [diskList.view(listLive, state)],
       };
     },
   });
@@ -151,7 +143,16 @@ function creating(needs: DiskPageNeeds): void {
       const dialog = createDialog(await needs.nodes.list(), call.viewer);
       return call.partial
         ? { fragment: dialog }
-        : { page: <Row>{dialog}</Row>, title: wordsOf(call.viewer.language)("disks.page.createTitle") };
+        : {
+            page: (
+              <>
+                {await listPage(diskList.read(call.url), call.viewer, needs)}
+                {dialog}
+              </>
+            ),
+            title: wordsOf(call.viewer.language)("disks.page.createTitle"),
+            views: [listLive],
+          };
     },
   });
   web.page({

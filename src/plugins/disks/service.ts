@@ -79,6 +79,19 @@ export const diskEvent = (uuid: string, data: unknown = null): EventRow => ({
 
 type Ground = Pick<ControllerContext, "store" | "clock" | "tasks" | "commit">;
 
+/** What a list's query means to the store; undefined for all disks. */
+function whereOf({ q, state, nodeName, poolId, guestUuid, role = "data" }: DiskListQuery) {
+  const text = q?.trim();
+  return and(
+    role === "all" ? undefined : eq(disks.role, role),
+    state === undefined ? undefined : eq(disks.state, state),
+    nodeName === undefined ? undefined : eq(disks.nodeName, nodeName),
+    poolId === undefined ? undefined : eq(disks.poolId, poolId),
+    guestUuid === undefined ? undefined : eq(disks.guestUuid, guestUuid),
+    text ? or(contains(disks.name, text), eq(disks.uuid, text)) : undefined,
+  );
+}
+
 export class Disks implements DiskService {
   constructor(
     private readonly ground: Ground,
@@ -90,16 +103,7 @@ export class Disks implements DiskService {
 
   async list(query: DiskListQuery) {
     const { store } = this.ground;
-    const { q, state, nodeName, poolId, guestUuid, role = "data" } = query;
-    const text = q?.trim();
-    const where = and(
-      role === "all" ? undefined : eq(disks.role, role),
-      state === undefined ? undefined : eq(disks.state, state),
-      nodeName === undefined ? undefined : eq(disks.nodeName, nodeName),
-      poolId === undefined ? undefined : eq(disks.poolId, poolId),
-      guestUuid === undefined ? undefined : eq(disks.guestUuid, guestUuid),
-      text ? or(contains(disks.name, text), eq(disks.uuid, text)) : undefined,
-    );
+    const where = whereOf(query);
     const { field, descending } = sortOf(query.sort, "name");
     const order = descending ? desc(columns[field]) : asc(columns[field]);
     const [rows, total] = await Promise.all([
@@ -107,6 +111,10 @@ export class Disks implements DiskService {
       store.count(disks, where),
     ]);
     return pageOf(await this.viewsOf(rows), total, query);
+  }
+
+  async isListed(uuid: string, query: DiskListQuery): Promise<boolean> {
+    return (await this.ground.store.count(disks, and(eq(disks.uuid, uuid), whereOf(query)))) > 0;
   }
 
   async views(uuids: readonly string[]): Promise<DiskView[]> {

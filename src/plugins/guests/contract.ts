@@ -24,6 +24,8 @@ export interface Begun {
 
 export interface GuestService {
   list(query: GuestListQuery): Promise<{ items: GuestView[]; page: number; pageSize: number; total: number }>;
+  /** Whether a guest is in the list that a query asks for, on whichever page. */
+  isListed(uuid: string, query: GuestListQuery): Promise<boolean>;
   /** Several guests' rows, in no order; unknown ones are left out. */
   views(uuids: readonly string[]): Promise<GuestView[]>;
   /** @throws AppError notFound */

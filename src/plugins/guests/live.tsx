@@ -6,7 +6,8 @@ import { GuestGone, type GuestTab, guestScene, guestTabs } from "./pages-guest.t
 import { GuestDisks, GuestFacts, GuestHappened } from "./pages-guest-facts.tsx";
 import { GuestHead, GuestNow } from "./pages-guest-head.tsx";
 import { GuestScreenshot, GuestXml } from "./pages-guest-look.tsx";
-import { countPayloads, newerPayload, shownBy } from "./pages-list.tsx";
+import { countPayloads, isListed, listLive, newerPayload } from "./pages-list.tsx";
+import { type Asked, guestList, newestFirst } from "./pages-list-address.ts";
 import { guestTable, type PageNeeds, rowId } from "./pages-parts.tsx";
 
 /** What events tell of a guest; see `guestEvent`. */
@@ -27,11 +28,11 @@ function subjectOf(event: LiveEvent): { uuid: string; counts: boolean; made: boo
 export function guestLive(needs: PageNeeds): void {
   const { web } = needs.context;
   web.live({
-    name: "guests",
+    name: listLive,
     topics: ["guest", "task", "foreign"],
     role: "reader",
     async render(event, { viewer, key }) {
-      const shown = shownBy(key);
+      const shown = guestList.ofView(key);
       if (event.topic === "foreign") return countPayloads(shown, viewer, needs);
       const subject = subjectOf(event);
       return subject ? rowPayloads(subject, shown, viewer, needs) : [];
@@ -54,7 +55,7 @@ export function guestLive(needs: PageNeeds): void {
 
 async function rowPayloads(
   subject: { uuid: string; counts: boolean; made: boolean },
-  shown: ReturnType<typeof shownBy>,
+  shown: Asked,
   viewer: Viewer,
   needs: PageNeeds,
 ): Promise<string[]> {
@@ -63,9 +64,12 @@ async function rowPayloads(
   const id = rowId(subject.uuid);
   if (!guest) return [remove(id), ...counts];
   const row = await html(<TableRow spec={guestTable(viewer)} row={guest} lang={viewer.language} />);
-  // A new row goes on top where the newest are on top; elsewhere nothing jumps. Where it is there already, it is replaced.
-  if (subject.made && shown.top) return [prepend("guests-rows", row), ...counts];
-  return [replace(id, row), ...(subject.made ? [await newerPayload(viewer)] : []), ...counts];
+  // Where it is there already, it is replaced. Into a list that it belongs into it comes on top where the newest are on
+  // top; elsewhere nothing jumps.
+  const comes = subject.made && (await isListed(subject.uuid, shown, needs));
+  if (comes && shown.page === 1 && shown.sort === newestFirst)
+    return [prepend("guests-rows", row), ...counts];
+  return [replace(id, row), ...(comes ? [await newerPayload(shown, viewer)] : []), ...counts];
 }
 
 async function guestPayloads(

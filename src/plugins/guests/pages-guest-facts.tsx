@@ -126,7 +126,7 @@ export function GuestDisks({ guest, viewer }: { guest: GuestDetail; viewer: View
       { key: "target", label: () => t("guests.page.target"), width: "s", cell: (disk) => disk.target ?? "–" },
       {
         key: "size",
-        label: () => say(lang, "label.size"),
+        label: () => t("guests.page.diskSize"),
         width: "s",
         align: "end",
         cell: (disk) => bytes(lang, disk.sizeGiB * bytesPerGiB),

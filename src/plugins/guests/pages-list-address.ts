@@ -4,7 +4,7 @@ import { sortableColumns } from "./pages-parts.tsx";
 import { type GuestGroup, guestGroups } from "./states.ts";
 
 export const groups = Object.keys(guestGroups) as GuestGroup[];
-const newestFirst = "-createdAt";
+export const newestFirst = "-createdAt";
 
 /** What the address asks for: a group of states, or the domains that are not JimV's. */
 export const guestList = listAddress({

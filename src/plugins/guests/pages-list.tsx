@@ -16,20 +16,14 @@ import {
 } from "jimv/ui";
 import { guestDialogs } from "./contract.ts";
 import { foreignList } from "./pages-foreign.tsx";
-import { type Asked, groups, guestList, type Show } from "./pages-list-address.ts";
+import { type Asked, groups, guestList, newestFirst, type Show } from "./pages-list-address.ts";
 import { guestTable, mayAct, type PageNeeds } from "./pages-parts.tsx";
 import { GuestListQuery } from "./requests.ts";
 import { type GuestGroup, type GuestState, guestGroups } from "./states.ts";
 import { wordsOf } from "./words-pages.ts";
 
-/** The page's live view: which segment is open, and whether new guests go on top or wait behind "Show". */
-export const listView = (state: Asked): string => `guests:${guestList.isPlain(state) ? "top" : state.show}`;
-
-/** What `listView` said, from the key of the live view. */
-export const shownBy = (key: string | null): { show: Show; top: boolean } => ({
-  show: key !== null && (key === "foreign" || key in guestGroups) ? (key as Show) : "all",
-  top: key === "top",
-});
+/** The live view of the list. */
+export const listLive = "guests";
 
 export async function listPage(state: Asked, viewer: Viewer, needs: PageNeeds) {
   const lang = viewer.language;
@@ -68,6 +62,7 @@ export async function listPage(state: Asked, viewer: Viewer, needs: PageNeeds) {
           beside={segments}
           empty={await emptyList(viewer, needs)}
           hidesSome={total > 0}
+          live={listLive}
           rangeId="guests-range"
           aside={<span id="newer" />}
           {...(mayAct(viewer) ? { batch: <Batch viewer={viewer} needs={needs} /> } : {})}
@@ -77,8 +72,8 @@ export async function listPage(state: Asked, viewer: Viewer, needs: PageNeeds) {
   );
 }
 
-/** The guests that the address asks for. */
-async function foundBy({ q, show, sort, page }: Asked, needs: PageNeeds) {
+/** What the address asks the service for; null for what no guest can be. */
+function queryOf({ q, show, sort, page }: Asked): GuestListQuery | null {
   const query = check(GuestListQuery, {
     page,
     pageSize: listPageSize,
@@ -86,7 +81,19 @@ async function foundBy({ q, show, sort, page }: Asked, needs: PageNeeds) {
     ...(q && { q }),
     ...(show in guestGroups && { group: show }),
   });
-  return query.ok ? needs.service.list(query.value) : { items: [], total: 0 };
+  return query.ok ? query.value : null;
+}
+
+/** The guests that the address asks for. */
+async function foundBy(state: Asked, needs: PageNeeds) {
+  const query = queryOf(state);
+  return query ? needs.service.list(query) : { items: [], total: 0 };
+}
+
+/** Whether a guest belongs into the list that the address asks for. */
+export async function isListed(uuid: string, state: Asked, needs: PageNeeds): Promise<boolean> {
+  const query = state.show === "foreign" ? null : queryOf(state);
+  return query !== null && needs.service.isListed(uuid, query);
 }
 
 const sumOf = (counts: ReadonlyMap<GuestState, number>): number =>
@@ -136,11 +143,7 @@ function GuestSegments(p: {
 }
 
 /** Payloads that bring the counts of an open list up to date. */
-export async function countPayloads(
-  { show, top }: ReturnType<typeof shownBy>,
-  viewer: Viewer,
-  needs: PageNeeds,
-): Promise<string[]> {
+export async function countPayloads(state: Asked, viewer: Viewer, needs: PageNeeds): Promise<string[]> {
   const lang = viewer.language;
   const counts = await needs.service.counts();
   const foreign = (await needs.service.foreign()).length;
@@ -153,9 +156,9 @@ export async function countPayloads(
     replace("guests-sub", await html(<span id="guests-sub">{text}</span>)),
     replace(
       "guests-segments",
-      await html(<GuestSegments counts={counts} foreign={foreign} show={show} viewer={viewer} />),
+      await html(<GuestSegments counts={counts} foreign={foreign} show={state.show} viewer={viewer} />),
     ),
-    ...(top ? [replace("guests-range", await html(range))] : []),
+    ...(guestList.isPlain(state) ? [replace("guests-range", await html(range))] : []),
   ];
 }
 
@@ -217,8 +220,13 @@ function Batch({ viewer, needs }: { viewer: Viewer; needs: PageNeeds }) {
 }
 
 /** "There are newer guests · Show", in the place that waits for it. */
-export async function newerPayload(viewer: Viewer): Promise<string> {
+export async function newerPayload(state: Asked, viewer: Viewer): Promise<string> {
   const { language } = viewer;
   const text = wordsOf(language)("guests.page.newer");
-  return replace("newer", await html(<NewerRows lang={language} n={1} href="/guests" text={text} />));
+  return replace(
+    "newer",
+    await html(
+      <NewerRows lang={language} n={1} href={guestList.href(state, { sort: newestFirst })} text={text} />,
+    ),
+  );
 }

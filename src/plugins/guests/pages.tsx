@@ -7,7 +7,7 @@ import { CreateForm, createPage, DataDisk } from "./pages-create.tsx";
 import { offerOf } from "./pages-create-offer.tsx";
 import { previewOf } from "./pages-create-summary.tsx";
 import { type GuestTab, guestPage, guestScene, guestTabs } from "./pages-guest.tsx";
-import { listPage, listView } from "./pages-list.tsx";
+import { listLive, listPage } from "./pages-list.tsx";
 import { guestList } from "./pages-list-address.ts";
 import { hrefOf, type PageNeeds, refusalOf } from "./pages-parts.tsx";
 import { wordsOf } from "./words-pages.ts";
@@ -60,7 +60,7 @@ function lists(needs: PageNeeds): void {
       return {
         page: await listPage(state, viewer, needs),
         title: viewer.say("nav.guests"),
-        views: [listView(state)],
+        views: [guestList.view(listLive, state)],
       };
     },
   });

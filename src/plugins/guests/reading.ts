@@ -76,6 +76,11 @@ export class GuestReading {
     return pageOf(await this.viewsOf(rows), total, query);
   }
 
+  /** Whether a guest is in the list that a query asks for, on whichever page. */
+  async isListed(uuid: string, query: GuestListQuery): Promise<boolean> {
+    return (await this.ground.store.count(guests, and(eq(guests.uuid, uuid), whereOf(query)))) > 0;
+  }
+
   async views(uuids: readonly string[]): Promise<GuestView[]> {
     return this.viewsOf(await this.ground.store.select(guests, { where: inArray(guests.uuid, uuids) }));
   }

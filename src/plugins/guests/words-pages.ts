@@ -9,6 +9,7 @@ export const pageTexts = {
     "guests.page.working": "Working",
     "guests.page.trouble": "Trouble",
     "guests.page.foreign": "Foreign",
+    "guests.page.diskSize": "Size",
     "guests.page.orphan": "Orphan",
     "guests.page.foreignHint": "Made outside of JimV: shown so that nothing is hidden, never touched.",
     "guests.page.orphanHint":
@@ -171,6 +172,7 @@ export const pageTexts = {
     "guests.page.working": "处理中",
     "guests.page.trouble": "异常",
     "guests.page.foreign": "外部",
+    "guests.page.diskSize": "大小",
     "guests.page.orphan": "无主",
     "guests.page.foreignHint": "非 JimV 创建：只作展示，绝不改动。",
     "guests.page.orphanHint":

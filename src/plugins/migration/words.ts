@@ -3,6 +3,7 @@ import { defineWords } from "jimv";
 
 export const migrationWords = defineWords({
   en: {
+    "migration.settings.title": "Migration",
     "migration.settings.transport": "Between nodes",
     "migration.settings.transportHint":
       "How the nodes' libvirtds reach each other. TLS uses the certificates that nodes get when they join; TCP is neither secret nor guarded: for a lab only.",
@@ -121,6 +122,7 @@ export const migrationWords = defineWords({
       "The disks of {name} may grow to {needGiB} GiB; {freeGiB} GiB are free on {node}. Free some space there.",
   },
   "zh-CN": {
+    "migration.settings.title": "迁移",
     "migration.settings.transport": "节点间连接",
     "migration.settings.transportHint":
       "节点的 libvirtd 之间如何连接。TLS 使用节点加入时获得的证书；TCP 既不加密也无防护，仅用于实验环境。",

@@ -106,13 +106,15 @@ export function NodePage({ detail, viewer, now }: { detail: NodeDetail; viewer: 
           <DefinitionList lang={language} items={networkItems(node, viewer)} />
         </Panel>
       </Columns>
-      <Table
-        lang={language}
-        spec={{ ...taskTable(viewer, nodeTasksId, () => now), compact: true }}
-        rows={detail.tasks}
-        label={say("nodes.recentTasks")}
-        empty={<EmptyState icon="task" title={say("tasks.empty")} text={say("tasks.emptyHint")} />}
-      />
+      <Panel title={say("nodes.recentTasks")} aside={<a href="/tasks">{say("nodes.allTasks")}</a>} flush>
+        <Table
+          lang={language}
+          spec={{ ...taskTable(viewer, nodeTasksId, () => now), compact: true }}
+          rows={detail.tasks}
+          label={say("nodes.recentTasks")}
+          empty={<EmptyState icon="task" title={say("tasks.empty")} text={say("tasks.emptyHint")} />}
+        />
+      </Panel>
     </div>
   );
 }

@@ -114,7 +114,8 @@ export const nodesWords = defineWords({
     "nodes.lamp.agent": "Guest agent",
     "nodes.lamp.tasks": "Tasks",
     "nodes.lamp.outbox": "Outbox",
-    "nodes.recentTasks": "Tasks",
+    "nodes.recentTasks": "Its last tasks",
+    "nodes.allTasks": "All tasks",
 
     "nodes.config.title": "Set up {node}",
     "nodes.config.sub": "Disks of guests that exist stay where they are. Everything can be changed later.",
@@ -240,7 +241,8 @@ export const nodesWords = defineWords({
     "nodes.lamp.agent": "客户机代理",
     "nodes.lamp.tasks": "任务",
     "nodes.lamp.outbox": "发件箱",
-    "nodes.recentTasks": "任务",
+    "nodes.recentTasks": "最近任务",
+    "nodes.allTasks": "全部任务",
 
     "nodes.config.title": "配置 {node}",
     "nodes.config.sub": "已有虚拟机的磁盘保持原位。所有选择以后都可以更改。",

@@ -9,7 +9,6 @@ import {
   Notice,
   PageHead,
   prepend,
-  Row,
   remove,
   replace,
   say,
@@ -44,7 +43,7 @@ export function poolPages(needs: Needs): void {
   const { web } = context;
   web.nav({
     group: "infrastructure",
-    order: 20,
+    order: 40,
     href: "/pools",
     icon: "pool",
     word: "nav.pools",
@@ -135,7 +134,9 @@ function lists(needs: Needs): void {
   });
 }
 
-function changing({ context: { web }, service, nodes }: Needs): void {
+function changing(needs: Needs): void {
+  const { service, nodes } = needs;
+  const { web } = needs.context;
   const role = "administrator" as const;
   const nodeNames = async (): Promise<string[]> =>
     (await nodes.list()).filter((node) => node.state === "live").map((node) => node.name);
@@ -144,11 +145,20 @@ function changing({ context: { web }, service, nodes }: Needs): void {
     method: "GET",
     path: "/pools/new",
     role,
-    async handle({ viewer, partial }) {
+    async handle({ viewer, partial, url }) {
       const dialog = createDialog(await nodeNames(), viewer);
       return partial
         ? { fragment: dialog }
-        : { page: <Row>{dialog}</Row>, title: wordsOf(viewer.language)("pools.page.createTitle") };
+        : {
+            page: (
+              <>
+                {await listPage(poolList.read(url), viewer, needs)}
+                {dialog}
+              </>
+            ),
+            title: wordsOf(viewer.language)("pools.page.createTitle"),
+            views: ["pools"],
+          };
     },
   });
   web.page({

@@ -123,7 +123,7 @@ function SectionForm({ viewer, section, errors }: { viewer: Viewer } & Shown) {
   return (
     <Form id={`settings-${name}`} action={`/settings/${name}`} csrf={viewer.csrf}>
       <Panel flush>
-        <FormSection title={textOf(viewer, `nav.${name}`, textOf(viewer, `${name}.title`, name))}>
+        <FormSection title={textOf(viewer, `nav.${name}`, textOf(viewer, `${name}.settings.title`, name))}>
           {Object.keys(schema.properties).map((field) => (
             <Setting viewer={viewer} section={section} field={field} errors={errors} />
           ))}

@@ -1,7 +1,7 @@
 /** What of tasks changes by itself: rows of the list, one task's page, the tray in the header. */
 import type { ControllerContext, Viewer } from "jimv";
 import { append, html, prepend, replace, TableRow, TrayItem, trayChange } from "jimv/ui";
-import { TaskPage } from "./pages.tsx";
+import { listLive, TaskPage, taskList } from "./pages.tsx";
 import type { TaskService } from "./service.ts";
 import { taskTable } from "./table.tsx";
 import { trayTask } from "./view.ts";
@@ -11,7 +11,7 @@ export function startLive(context: ControllerContext, service: TaskService): voi
   const now = (): number => clock.now();
 
   web.live({
-    name: "tasks",
+    name: listLive,
     topics: ["task"],
     role: "reader",
     async render({ key: id }, { viewer, key }) {
@@ -20,7 +20,7 @@ export function startLive(context: ControllerContext, service: TaskService): voi
       const spec = taskTable(viewer, "tasks", now);
       const row = await html(<TableRow spec={spec} row={task} lang={viewer.language} />);
       // New ones come on top of the plain list; elsewhere only rows that are there change.
-      const isNew = key === "top" && task.state === "queued" && task.attempts === 1;
+      const isNew = taskList.isPlain(taskList.ofView(key)) && task.state === "queued" && task.attempts === 1;
       return [isNew ? prepend("tasks-rows", row) : replace(spec.rowId(task), row)];
     },
   });

@@ -39,7 +39,9 @@ const segments = {
 type Segment = keyof typeof segments;
 const taskSegments = Object.keys(segments) as [Segment, ...Segment[]];
 /** What the address asks for. */
-const taskList = listAddress({ path: "/tasks", shows: taskSegments });
+export const taskList = listAddress({ path: "/tasks", shows: taskSegments });
+/** The live view of the list. */
+export const listLive = "tasks";
 
 export function startPages(context: ControllerContext, service: TaskService): void {
   const { web, tasks: desk, clock } = context;
@@ -74,7 +76,7 @@ export function startPages(context: ControllerContext, service: TaskService): vo
       service.markRead(found.items.filter((task) => task.endedAt !== null).map((task) => task.id));
       return {
         title: viewer.say("tasks.title"),
-        views: [taskList.isPlain(state) ? "tasks:top" : "tasks"],
+        views: [taskList.view(listLive, state)],
         page: (
           <TaskList
             viewer={viewer}
@@ -145,6 +147,7 @@ function TaskList(p: {
         lang={language}
         address={taskList}
         state={state}
+        live={listLive}
         spec={taskTable(viewer, "tasks", p.now)}
         found={found}
         label={say("tasks.title")}
@@ -166,7 +169,7 @@ export function TaskPage({ task, viewer, now }: { task: Task; viewer: Viewer; no
   const time = (at: number | null) => (at === null ? "–" : <Time lang={language} at={at} />);
   const mayCancel = task.endedAt === null && !task.cancelRequested && viewer.role !== "reader";
   return (
-    <div id={`task-${task.id}`}>
+    <div id={`task-${task.id}`} class="stack">
       <PageHead
         title={taskTitle(task, say)}
         mark={<StateMark kind="task" state={lookState(task)} lang={language} pill />}

@@ -157,7 +157,7 @@ describe("tasks", () => {
   test("a row, the page and the tray change by themselves", async () => {
     const { ask } = await stage.session();
     const after = await stage.store.lastEventSeq();
-    const views = ["tasks:top", "task-tray"].map((view) => `view=${view}`).join("&");
+    const views = ["tasks:", "task-tray"].map((view) => `view=${view}`).join("&");
     const stream = new StreamReader(await ask(`/events?after=${after}&${views}`));
     const id = await make();
     const seen: string[] = [];

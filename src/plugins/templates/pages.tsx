@@ -25,7 +25,7 @@ export function startPages(context: ControllerContext, service: TemplateService,
 
   web.nav({
     group: "compute",
-    order: 20,
+    order: 25,
     href: "/templates",
     icon: "template",
     word: "nav.templates",

@@ -4,11 +4,16 @@ import { all, byId, onClick, word } from "./net.ts";
 /** Milliseconds that good news stays. */
 const toastMs = 6000;
 
-/** Opens a dialog; its focus starts where it says: on Cancel. */
+/** What a person who opened a form wants to fill in first. */
+const firstField =
+  ".dialog-body :is(input:not([type=hidden], [type=radio]:not(:checked)), select, textarea):enabled";
+
+/** Opens a dialog; focus starts on its first field, and on Cancel where something is destroyed. */
 export function openDialog(dialog: Element | null): void {
   if (!(dialog instanceof HTMLDialogElement) || dialog.open) return;
   dialog.showModal();
-  dialog.querySelector<HTMLElement>("[data-focus]")?.focus();
+  const field = dialog.matches(".danger") ? null : dialog.querySelector<HTMLElement>(firstField);
+  (field ?? dialog.querySelector<HTMLElement>("[data-focus]"))?.focus();
   liftToasts();
 }
 
@@ -112,6 +117,8 @@ export function startFloat(): void {
       target.addEventListener("click", (event) => inside(event) || target.close(), { once: true });
     }
   });
+  // One that has an address of its own comes with its page.
+  for (const dialog of all("main dialog[data-open]")) openDialog(dialog);
   const host = byId("dialogs");
   if (host) {
     // The server's dialogs show themselves on arrival and go when closed.

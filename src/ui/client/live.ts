@@ -14,6 +14,8 @@ const lamp = document.querySelector<HTMLElement>("[data-lamp]");
 let lastId = "";
 let tries = 0;
 let wake: (() => void) | null = null;
+/** Ends the connection that is, because the page now asks for something else. */
+let turn: (() => void) | null = null;
 
 function show(state: "live" | "connecting" | "lost", text: string): void {
   if (!lamp || lamp.dataset.lamp === state) return;
@@ -26,7 +28,24 @@ export function startLive(): void {
   if (!document.body.dataset.live) return;
   for (const name of ["online", "pageshow"]) addEventListener(name, () => wake?.());
   document.addEventListener("visibilitychange", () => document.hidden || wake?.());
+  document.addEventListener("htmx:after:swap", follow);
   void run();
+}
+
+/** A list was narrowed in the page: from now on only what belongs into it may come. */
+function follow(): void {
+  const { live } = document.body.dataset;
+  if (!live) return;
+  const url = new URL(live, location.href);
+  const views = url.searchParams.getAll("view");
+  const shown = all("[data-view]").map((table) => table.dataset.view ?? "");
+  const name = (view: string): string => view.split(":", 1)[0] ?? "";
+  const now = views.map((view) => shown.find((other) => name(other) === name(view)) ?? view);
+  if (now.every((view, i) => view === views[i])) return;
+  url.searchParams.delete("view");
+  for (const view of now) url.searchParams.append("view", view);
+  document.body.dataset.live = url.pathname + url.search;
+  turn?.();
 }
 
 async function run(): Promise<void> {
@@ -34,6 +53,7 @@ async function run(): Promise<void> {
     const began = performance.now();
     const end = await connect().catch(() => "lost");
     if (end === "stop") return;
+    if (end === "turned") continue;
     // A stream that lived is opened again at once; one that ends at its start must not be hammered.
     if (performance.now() - began > longestPauseMs) tries = 0;
     // The server ends streams in good order now and then: nobody needs to notice.
@@ -48,8 +68,13 @@ async function run(): Promise<void> {
 }
 
 /** One connection, from request to end. */
-async function connect(): Promise<"ended" | "lost" | "stop"> {
+async function connect(): Promise<"ended" | "lost" | "stop" | "turned"> {
   const abort = new AbortController();
+  let turned = false;
+  turn = () => {
+    turned = true;
+    abort.abort();
+  };
   let timer = setTimeout(() => abort.abort(), silenceMs);
   try {
     const asked = performance.now();
@@ -84,6 +109,9 @@ async function connect(): Promise<"ended" | "lost" | "stop"> {
       rest = blocks.pop() ?? "";
       await take(blocks);
     }
+  } catch (error) {
+    if (turned) return "turned";
+    throw error;
   } finally {
     clearTimeout(timer);
   }

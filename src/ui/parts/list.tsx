@@ -30,6 +30,13 @@ export interface ListAddress<Show extends string, Sort extends string> {
   href(state: ListState<Show, Sort>, change?: Partial<ListState<Show, Sort>>): string;
   /** Nothing was asked for: the whole list from its top, in its own order. */
   isPlain(state: ListState<Show, Sort>): boolean;
+  /**
+   * The live view `name` of exactly this list, for the page's `views` and for `List`: what is asked for is its key.
+   * When the list is narrowed in the page, the stream follows, so that only rows that belong there come.
+   */
+  view(name: string, state: ListState<Show, Sort>): string;
+  /** What the key of such a live view asks for. */
+  ofView(key: string | null): ListState<Show, Sort>;
   /** The fields that stay while somebody types in the filter. */
   keep(state: ListState<Show, Sort>): { show: string | undefined; sort: string | undefined };
 }
@@ -51,9 +58,18 @@ export function listAddress<const Show extends string, const Sort extends string
     show: show === firstShow ? undefined : show,
     sort: sort === firstSort ? undefined : sort,
   });
-  return {
+  const queryOf = (state: State): URLSearchParams => {
+    const query = new URLSearchParams();
+    if (state.q) query.set("q", state.q);
+    for (const [name, value] of Object.entries(keep(state))) if (value) query.set(name, value);
+    if (state.page > 1) query.set("page", String(state.page));
+    return query;
+  };
+  const address: ListAddress<Show, Sort> = {
     path: list.path,
     keep,
+    view: (name, state) => `${name}:${queryOf(state)}`,
+    ofView: (key) => address.read(new URL(`?${key ?? ""}`, "http://localhost")),
     read({ searchParams }) {
       const page = Number(searchParams.get("page") ?? 1);
       return {
@@ -64,15 +80,12 @@ export function listAddress<const Show extends string, const Sort extends string
       };
     },
     href(state, change = {}) {
-      const next = { ...state, page: 1, ...change };
-      const query = new URLSearchParams();
-      if (next.q) query.set("q", next.q);
-      for (const [name, value] of Object.entries(keep(next))) if (value) query.set(name, value);
-      if (next.page > 1) query.set("page", String(next.page));
+      const query = queryOf({ ...state, page: 1, ...change });
       return query.size > 0 ? `${list.path}?${query}` : list.path;
     },
     isPlain: ({ q, show, sort, page }) => q === "" && show === firstShow && sort === firstSort && page === 1,
   };
+  return address;
 }
 
 export interface ListProps<Row, Show extends string, Sort extends string> {
@@ -95,6 +108,8 @@ export interface ListProps<Row, Show extends string, Sort extends string> {
   /** There are rows that the filter hides; by default, whenever something was asked for. */
   hidesSome?: boolean;
   batch?: Child;
+  /** The name of the live view that keeps this list fresh; see `ListAddress.view`. */
+  live?: string;
   /** Where a live view replaces the pager's range by a `PagerRange` of the same id. */
   rangeId?: string;
   /** At the pager's right end. */
@@ -128,6 +143,7 @@ export function List<Row, Show extends string, Sort extends string>(p: ListProps
         spec={p.spec}
         rows={found.items}
         label={p.label}
+        {...(p.live ? { view: address.view(p.live, state) } : {})}
         {...(sorted === null
           ? {}
           : {

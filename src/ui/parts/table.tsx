@@ -61,6 +61,8 @@ export interface TableProps<Row> {
   /** Names the table for screen readers. */
   label: string;
   sorting?: Sorting;
+  /** The live view of these rows: the stream asks for it in place of the one of that name that it had. */
+  view?: string;
   /** Shown while there are no rows: an `EmptyState`, or `NothingMatches` when a filter is on. */
   empty: Child;
   pager?: Child;
@@ -71,7 +73,12 @@ export interface TableProps<Row> {
 export function Table<Row>(p: TableProps<Row>) {
   const { spec, lang } = p;
   return (
-    <div class={cx("table", spec.compact && "compact", spec.select && "picks")} id={spec.id} data-table>
+    <div
+      class={cx("table", spec.compact && "compact", spec.select && "picks")}
+      id={spec.id}
+      data-table
+      data-view={p.view}
+    >
       <table aria-label={p.label}>
         <colgroup>
           {spec.select ? <col class="w-mark" /> : null}
