@@ -21,6 +21,8 @@ export interface ClusterOptions {
   /** How many; 3 and 1 by default. */
   nodes?: number;
   controllers?: number;
+  /** Also a pool in the folder that all machines share. */
+  sharedPool?: boolean;
 }
 
 /** A machine with a controller. */
@@ -39,6 +41,8 @@ interface WorkerMachine {
 export class Cluster extends Client {
   /** Number of the controller that is asked. */
   private asked = 0;
+  /** Of the pool in the shared folder, where there is one. */
+  sharedPoolId = "";
 
   private constructor(
     readonly room: Room,
@@ -50,7 +54,11 @@ export class Cluster extends Client {
   }
 
   /** Brings everything up: nodes have joined and take guests. */
-  static async open({ nodes = 3, controllers = 1 }: ClusterOptions = {}): Promise<Cluster> {
+  static async open({
+    nodes = 3,
+    controllers = 1,
+    sharedPool = false,
+  }: ClusterOptions = {}): Promise<Cluster> {
     if (!existsSync(executable)) throw new Error(`${executable} is not there: run bun scripts/build.ts`);
     const room = await Room.open();
     try {
@@ -62,6 +70,7 @@ export class Cluster extends Client {
       for (const i of range(controllers)) await cluster.addController(i);
       for (const node of found) cluster.workers.push({ node, agent: cluster.agentOf(node) });
       await Promise.all(cluster.workers.map((worker) => cluster.join(worker)));
+      if (sharedPool) await cluster.addSharedPool();
       return cluster;
     } catch (error) {
       await room.close();
@@ -175,7 +184,7 @@ export class Cluster extends Client {
     await node.listenOverTls();
     await this.nodeIs(node.name, "live", (known) => known.hypervisor?.connected === true);
     const config = {
-      storagePath: "/srv/shared/disks",
+      storagePath: "/srv/disks",
       bridge: null,
       vncPortFirst: 15900,
       vncPortLast: 16899,
@@ -185,9 +194,28 @@ export class Cluster extends Client {
       `/nodes/${node.name}/configure`,
       config,
     );
-    const ended = await this.ended(task.id);
-    if (ended.state !== "succeeded")
-      throw new Error(`${node.name} can't be set up: ${JSON.stringify(ended)}`);
+    await this.succeeds(task.id);
+  }
+
+  /** libvirt can't see that the folder is the same everywhere: the pool says so. */
+  private async addSharedPool(): Promise<void> {
+    mkdirSync(join(this.room.folder, "shared/pool"), { mode: 0o711 });
+    type Made = { pool: { id: string }; tasks: { id: string }[] };
+    const { pool, tasks } = await this.ask<Made>("POST", "/pools", {
+      name: "shared",
+      kind: "shared",
+      path: "/srv/shared/pool",
+      nodeNames: this.workers.map(({ node }) => node.name),
+      trustedSharedMount: true,
+    });
+    for (const { id } of tasks) await this.succeeds(id);
+    this.sharedPoolId = pool.id;
+  }
+
+  /** Waits until a task has succeeded. @throws Error with how it ended otherwise */
+  async succeeds(task: string, ms?: number): Promise<void> {
+    const ended = await this.ended(task, ms);
+    if (ended.state !== "succeeded") throw new Error(`task ${task}: ${JSON.stringify(ended)}`);
   }
 
   /** Waits until a node is so in the API. */

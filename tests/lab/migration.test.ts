@@ -1,0 +1,123 @@
+/**
+ * Migrations between machines with a libvirtd each, over TLS with the certificates that joining hands out, asked for at
+ * the controller's API. What is true is what the libvirtds and files say.
+ */
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { until } from "../support/client.ts";
+import { Cluster } from "./lab.ts";
+
+setDefaultTimeout(180_000);
+
+let cluster: Cluster;
+let templateId: string;
+
+beforeAll(async () => {
+  cluster = await Cluster.open({ nodes: 3, sharedPool: true });
+  const first = cluster.worker(0).node;
+  const path = "/srv/shared/template.qcow2";
+  await first.machine.run("qemu-img", "create", "-q", "-f", "qcow2", path, "16M");
+  templateId = await cluster.registerTemplate(path, { init: "none", nodeName: first.name });
+});
+afterAll(() => cluster?.close());
+
+async function create(name: string, more: Record<string, unknown>): Promise<string> {
+  type Made = { tasks: { id: string }[]; guests: { uuid: string }[] };
+  const body = { name, templateId, vcpus: 1, memoryMiB: 64, nodeName: "node-1", ...more };
+  const { tasks, guests } = await cluster.ask<Made>("POST", "/guests", body);
+  for (const { id } of tasks) await cluster.succeeds(id);
+  return guests[0]?.uuid ?? "";
+}
+
+async function migrate(uuid: string, nodeName: string): Promise<void> {
+  type Begun = { task: { id: string } };
+  const { task } = await cluster.ask<Begun>("POST", `/guests/${uuid}/migrate`, { nodeName });
+  await cluster.succeeds(task.id);
+}
+
+/** The path of a guest's only disk. */
+async function diskOf(uuid: string): Promise<string> {
+  type Disk = { path: string };
+  const { items } = await cluster.ask<{ items: Disk[] }>("GET", `/disks?role=all&guestUuid=${uuid}`);
+  expect(items).toHaveLength(1);
+  return items[0]?.path ?? "";
+}
+
+/** Where a guest is defined, and in what state. */
+async function places(name: string): Promise<string[]> {
+  const found: string[] = [];
+  for (const { node } of cluster.workers)
+    for (const line of (await node.virsh("list", "--all")).split("\n")) {
+      const [, other, state] = /^\s*\S+\s+(\S+)\s+(.+?)\s*$/.exec(line) ?? [];
+      if (other === name) found.push(`${node.name} ${state}`);
+    }
+  return found;
+}
+
+/** A node's file as seen from here. */
+const fileOn = (index: number, path: string): string => join(cluster.worker(index).node.machine.folder, path);
+
+test("a running guest on shared storage moves over TLS, and its file stays where it is", async () => {
+  const uuid = await create("shared", { poolId: cluster.sharedPoolId });
+  const path = await diskOf(uuid);
+  await migrate(uuid, "node-2");
+  expect(await places("shared")).toEqual(["node-2 running"]);
+  expect(await cluster.ask("GET", `/guests/${uuid}`)).toMatchObject({ nodeName: "node-2", state: "running" });
+  expect(await diskOf(uuid)).toBe(path);
+});
+
+test("one that is off is carried over with its disk, and leaves nothing behind", async () => {
+  const uuid = await create("off", { start: false });
+  const path = await diskOf(uuid);
+  expect(existsSync(fileOn(0, path))).toBe(true);
+  await migrate(uuid, "node-3");
+  expect(await places("off")).toEqual(["node-3 shut off"]);
+  expect([0, 2].map((node) => existsSync(fileOn(node, path)))).toEqual([false, true]);
+});
+
+test("a running guest takes its disk along where storage is not shared", async () => {
+  const uuid = await create("local", {});
+  const path = await diskOf(uuid);
+  await migrate(uuid, "node-2");
+  expect(await places("local")).toEqual(["node-2 running"]);
+  expect([0, 1].map((node) => existsSync(fileOn(node, path)))).toEqual([false, true]);
+  await migrate(uuid, "node-1");
+  expect(await places("local")).toEqual(["node-1 running"]);
+  expect([0, 1].map((node) => existsSync(fileOn(node, path)))).toEqual([true, false]);
+});
+
+test("a node is emptied for maintenance, takes nothing, and takes guests again afterwards", async () => {
+  // With the one that is back from the test before, three: running on shared storage, running and off on its own.
+  await create("drained", { poolId: cluster.sharedPoolId });
+  await create("resting", { start: false });
+  type Drain = { state: string; steps: { name: string; state: string; reasons: unknown[] }[] };
+  const { items } = await cluster.ask<{ items: { name: string; toNode: string | null }[] }>(
+    "GET",
+    "/nodes/node-1/drain-plan",
+  );
+  expect(items.map(({ name }) => name).sort()).toEqual(["drained", "local", "resting"]);
+  expect(items.every(({ toNode }) => toNode !== null)).toBe(true);
+  await cluster.ask("POST", "/nodes/node-1/drain");
+  const body = { name: "late", templateId, vcpus: 1, memoryMiB: 64, nodeName: "node-1" };
+  expect(await cluster.api("POST", "/guests", body)).toMatchObject({ status: 409 });
+  let drain: Drain | null = null;
+  await until("the node is empty", 120_000, async () => {
+    ({ drain } = await cluster.ask<{ drain: Drain | null }>("GET", "/nodes/node-1/drain"));
+    return drain?.state !== "draining";
+  });
+  expect(drain).toMatchObject({ state: "ended" });
+  expect((drain as Drain | null)?.steps.map(({ state, reasons }) => ({ state, reasons }))).toEqual(
+    Array.from({ length: 3 }, () => ({ state: "moved", reasons: [] })),
+  );
+  expect((await cluster.worker(0).node.virsh("list", "--all", "--name")).trim()).toBe("");
+  await cluster.ask("PATCH", "/nodes/node-1", { maintenance: false });
+  expect(await cluster.ask("GET", "/nodes/node-1/drain")).toEqual({ drain: null });
+  await create("back", {});
+  expect(await places("back")).toEqual(["node-1 running"]);
+});
+
+test("nothing is left over", async () => {
+  const { findings, doubts } = await cluster.audit();
+  expect([...findings, ...doubts].map(({ text }) => text)).toEqual([]);
+});
