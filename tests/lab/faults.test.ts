@@ -1,6 +1,6 @@
 /**
- * Nothing is lost: each fault happens while guests are created, stopped, started and deleted, and each ends with the
- * same audit. The short form lasts seconds a fault; JIMV_LONG=1 holds each for a minute.
+ * Nothing is lost: each fault happens while guests are created, stopped, started, migrated and deleted, and each ends
+ * with the same audit. The short form lasts seconds a fault; JIMV_LONG=1 holds each for a minute.
  */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { until } from "../support/client.ts";
@@ -18,7 +18,7 @@ let cluster: Cluster;
 let load: Load;
 
 beforeAll(async () => {
-  cluster = await Cluster.open({ nodes: 3, controllers: 2 });
+  cluster = await Cluster.open({ nodes: 3, controllers: 2, sharedPool: true });
   const [first] = cluster.workers;
   const path = "/srv/shared/template.qcow2";
   await first?.node.machine.run("qemu-img", "create", "-q", "-f", "qcow2", path, "16M");

@@ -1,4 +1,6 @@
-/** People at work: guests are created, stopped, started, paused and deleted, again and again, whatever happens. */
+/**
+ * People at work: guests are created, stopped, started, paused, migrated and deleted, again and again, whatever happens.
+ */
 import { type TaskBody, until } from "../support/client.ts";
 import type { Cluster } from "./lab.ts";
 
@@ -54,15 +56,21 @@ export class Load {
     while (this.working) {
       const guest = await this.create();
       if (guest === null) continue;
-      const deeds = ["force-stop", "start", "pause", "resume"];
-      for (const deed of deeds) if (this.working) await this.ask("POST", `/guests/${guest}/${deed}`);
+      // Migrated off and running, and back from where it went: to whatever node has most room.
+      const deeds = ["force-stop", "migrate", "start", "pause", "resume", "migrate"];
+      for (const deed of deeds)
+        if (this.working)
+          await this.ask("POST", `/guests/${guest}/${deed}`, deed === "migrate" ? {} : undefined);
       await this.ask("DELETE", `/guests/${guest}`, { force: true });
     }
   }
 
   private async create(): Promise<string | null> {
     const name = `load-${process.pid}-${++this.names}`;
-    const body = { name, templateId: this.templateId, vcpus: 1, memoryMiB: 64 };
+    // Every other one on storage that all nodes share.
+    const { sharedPoolId } = this.cluster;
+    const pool = this.names % 2 === 1 && sharedPoolId !== "" ? { poolId: sharedPoolId } : {};
+    const body = { name, templateId: this.templateId, vcpus: 1, memoryMiB: 64, ...pool };
     const begun = await this.ask("POST", "/guests", body);
     return begun?.guests?.[0]?.uuid ?? null;
   }

@@ -4,7 +4,7 @@
  * Memory and vCPUs: guests that run or are about to (see `residentStates`) count with their whole size; the others
  * take none, so starting a guest asks here again. Disk: what a copy writes at once must be free now, and what all
  * new disks may grow to must be covered by what is free times `diskOvercommit`, since qcow2 files grow; what
- * unfinished creations will write is taken off both.
+ * unfinished creations will write, and disks that guests on their way bring along, is taken off both.
  */
 import { AppError, and, eq, fieldError, inArray, isNotNull, ne, type Reason, type Static, Type } from "jimv";
 import { disks } from "../disks/index.ts";
@@ -134,12 +134,37 @@ export class Capacity {
     );
   }
 
+  /** What guests on their way bring into a pool's part on each node, GiB that their disks may grow to. */
+  async comingGiB(poolId: string, except?: string): Promise<Map<string, number>> {
+    const { store } = this.ground;
+    const found = new Map<string, number>();
+    const coming = await store.select(guests, { where: isNotNull(guests.movesTo) });
+    const others = coming.filter(({ uuid }) => uuid !== except);
+    if (others.length === 0) return found;
+    const hers = await store.select(disks, {
+      where: and(
+        eq(disks.poolId, poolId),
+        inArray(
+          disks.guestUuid,
+          others.map(({ uuid }) => uuid),
+        ),
+      ),
+    });
+    for (const { guestUuid, sizeGiB } of hers) {
+      const to = others.find(({ uuid }) => uuid === guestUuid)?.movesTo;
+      if (to) found.set(to, (found.get(to) ?? 0) + sizeGiB);
+    }
+    return found;
+  }
+
   /** What a pool has left on nodes, by the key of the room. */
   async rooms(pool: PoolView, nodes: readonly string[]): Promise<Map<string, PoolRoom>> {
     const { store } = this.ground;
     const unfinished = and(eq(disks.state, "creating"), eq(disks.poolId, pool.id));
-    const [settings, writing, growing] = await Promise.all([
+    const [settings, coming, writing, growing] = await Promise.all([
       this.settings(),
+      // Copies to a pool that is shared are none.
+      pool.isShared ? new Map<string, number>() : this.comingGiB(pool.id),
       store.sumBy(disks, disks.writeBytes, disks.nodeName, unfinished),
       store.sumBy(disks, disks.sizeGiB, disks.nodeName, unfinished),
     ]);
@@ -151,8 +176,9 @@ export class Capacity {
         const presence = pool.presences.find((each) => each.nodeName === node);
         const free = (pool.isShared ? pool.availableBytes : presence?.availableBytes) ?? 0;
         const room: PoolRoom = {
-          freeBytes: free - taken(writing, node),
-          growBytes: free * settings.diskOvercommit - taken(growing, node) * bytesPerGiB,
+          freeBytes: free - taken(writing, node) - taken(coming, node) * bytesPerGiB,
+          growBytes:
+            free * settings.diskOvercommit - (taken(growing, node) + taken(coming, node)) * bytesPerGiB,
           onceBytes: 0,
         };
         return [roomKey(pool, node), room];

@@ -111,13 +111,18 @@ export interface GuestMoves {
   ): Promise<Map<string, Reason>>;
   /**
    * Books memory, vCPUs and a VNC port on the node and begins the task that `prepare` makes with them, all or
-   * nothing. From then on the guest is `migrating`. @throws AppError conflict
+   * nothing. From then on the guest is `migrating`. `rooms` are the keys of the pools' rooms that its copied disks
+   * take: nobody else books there between `prepare`, which looks whether they fit, and the end of it.
+   * @throws AppError conflict
    */
   begin(
     uuid: string,
     node: PlaceableNode,
+    rooms: readonly string[],
     prepare: (moving: MovingGuest, port: number) => Promise<PreparedTask>,
   ): Promise<Begun>;
+  /** What other guests bring into a pool's part on each node, GiB that their disks may grow to. */
+  comingGiB(poolId: string, except?: string): Promise<Map<string, number>>;
   /** Another port on the node that the guest is moving to; null when none is free. */
   anotherPort(
     uuid: string,

@@ -17,7 +17,7 @@ import {
   update,
 } from "jimv";
 import { disks } from "../disks/index.ts";
-import { Bookings, isOvertaken, nodePlace } from "./bookings.ts";
+import { Bookings, isOvertaken, nodePlace, poolPlace } from "./bookings.ts";
 import { Capacity, type ReadyNode, readiness, readyNode } from "./capacity.ts";
 import type { Arrival, Begun, GuestMoves, MovingGuest, PlannedGuests } from "./contract.ts";
 import { diskEvent, guestEvent, portsTaken } from "./creation.ts";
@@ -100,12 +100,16 @@ export class Moves implements GuestMoves {
   begin(
     uuid: string,
     node: PlaceableNode,
+    rooms: readonly string[],
     prepare: (moving: MovingGuest, port: number) => Promise<PreparedTask>,
   ): Promise<Begun> {
+    const places = [nodePlace(node.name), ...rooms.map(poolPlace)];
     return this.bookings.inTurn(async () => {
       for (let left = bookingTries; ; left--) {
         try {
-          return await this.service.deciding(uuid, (guest) => this.book(demanded(guest), node, prepare));
+          return await this.service.deciding(uuid, (guest) =>
+            this.book(demanded(guest), node, places, prepare),
+          );
         } catch (error) {
           const isPort = error instanceof StoreUniqueError && error.index === "guests_moves";
           if (!isPort && !isOvertaken(error)) throw error;
@@ -118,11 +122,11 @@ export class Moves implements GuestMoves {
   private async book(
     guest: Guest,
     node: PlaceableNode,
+    places: readonly string[],
     prepare: (moving: MovingGuest, port: number) => Promise<PreparedTask>,
   ): Promise<Begun> {
     await this.service.reachable(guest);
-    const place = nodePlace(node.name);
-    const versions = await this.bookings.read([place]);
+    const versions = await this.bookings.read(places);
     const moving = await this.withBelongings(guest);
     const busy = moving.disks.find((disk) => disk.state !== "attached");
     if (busy) throw new AppError("conflict", "guests.diskBusy", { disk: busy.name });
@@ -133,10 +137,14 @@ export class Moves implements GuestMoves {
     const task = await prepare(moving, port);
     const set = { state: "migrating", movesTo: node.name, movesToPort: port } as const;
     await this.service.begin(guest, set, task, [
-      ...this.bookings.claim(versions, [place]),
+      ...this.bookings.claim(versions, places),
       update(disks, { state: "moving" }, eq(disks.guestUuid, guest.uuid)),
     ]);
     return { task: { id: task.id } };
+  }
+
+  comingGiB(poolId: string, except?: string): Promise<Map<string, number>> {
+    return this.capacity.comingGiB(poolId, except);
   }
 
   async anotherPort(uuid: string, node: PlaceableNode, refused: readonly number[]) {

@@ -19,11 +19,12 @@ import {
   type MovingGuest,
   type PlannedGuests,
 } from "../guests/index.ts";
+import { roomKey } from "../pools/index.ts";
 import type { DrainStep, MigrationService, MigrationTarget } from "./contract.ts";
 import type { MigrationNeeds, MovableNode } from "./needs.ts";
 import { type MigrateGuest, MigrationSettings } from "./requests.ts";
 import { type MigrationRun, runs } from "./schema.ts";
-import { fileThere, type PoolsThere, type PoolThere, refusalOf } from "./targets.ts";
+import { bytesPerGiB, fileThere, type PoolsThere, type PoolThere, refusalOf } from "./targets.ts";
 import { migrateGuest } from "./tasks.ts";
 
 /** A node that was looked at, with what decides between it and others. */
@@ -86,15 +87,17 @@ export class Migration implements MigrationService {
   private async poolsThere({ guest, disks }: MovingGuest, to: MovableNode): Promise<PoolsThere> {
     const found = new Map<string, PoolThere>();
     for (const poolId of new Set(disks.map((disk) => disk.poolId))) {
-      const [standing, pool] = await Promise.all([
+      const [standing, pool, coming] = await Promise.all([
         this.needs.pools.standing(poolId, guest.nodeName, to.name),
         this.needs.pools.need(poolId),
+        this.moves.comingGiB(poolId, guest.uuid),
       ]);
       const presence = pool.presences.find((each) => each.nodeName === to.name);
       found.set(poolId, {
         ...standing,
         libvirtName: presence?.libvirtName ?? "",
-        availableBytes: presence?.availableBytes ?? 0,
+        room: roomKey(pool, to.name),
+        availableBytes: (presence?.availableBytes ?? 0) - (coming.get(to.name) ?? 0) * bytesPerGiB,
       });
     }
     return found;
@@ -117,9 +120,14 @@ export class Migration implements MigrationService {
     const from = await this.needs.nodes.get(moving.guest.nodeName);
     if (!from) throw new AppError("conflict", "guests.nodeUnknown", { node: moving.guest.nodeName });
     const settings = await this.settings();
-    return this.moves.begin(uuid, chosen, async (now, port) => {
+    const rooms = [...(await this.poolsThere(moving, chosen)).values()].flatMap(({ shared, room }) =>
+      shared ? [] : [room],
+    );
+    return this.moves.begin(uuid, chosen, rooms, async (now, port) => {
       const { guest } = now;
       const pools = await this.poolsThere(now, chosen);
+      const reason = refusalOf(now, from, chosen, pools);
+      if (reason) throw new AppError("conflict", reason.word, reason.args);
       const task = await this.context.tasks.prepare(migrateGuest, {
         node: guest.nodeName,
         target: { type: "guest", key: uuid, name: guest.name },

@@ -16,6 +16,7 @@ const poolThere = (change: Partial<PoolThere> = {}): PoolsThere =>
         path: "/storage",
         problem: null,
         libvirtName: "jimv",
+        room: "local@there",
         availableBytes: 100 * bytesPerGiB,
         ...change,
       },

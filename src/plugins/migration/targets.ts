@@ -16,12 +16,15 @@ export interface MovingFile {
 /** How a pool stands on the other node, with what a copy there needs. */
 export interface PoolThere extends Standing {
   libvirtName: string;
+  /** What is free, less what others bring there. */
   availableBytes: number;
+  /** Key of what is booked there. */
+  room: string;
 }
 /** The guest's pools on the other node, by their ids. */
 export type PoolsThere = ReadonlyMap<string, PoolThere>;
 
-const bytesPerGiB = 1024 ** 3;
+export const bytesPerGiB = 1024 ** 3;
 
 /** Where a guest's file is on the other node. Not copied where both nodes see the same storage. */
 export function fileThere(path: string, pool: PoolThere | undefined): MovingFile {
@@ -82,7 +85,7 @@ export function refusalOf(
     needs.set(pool, (needs.get(pool) ?? 0) + disk.sizeGiB);
   }
   for (const [{ availableBytes }, needGiB] of needs) {
-    const freeGiB = Math.floor(availableBytes / bytesPerGiB);
+    const freeGiB = Math.max(0, Math.floor(availableBytes / bytesPerGiB));
     if (needGiB > freeGiB) return no("space", { needGiB, freeGiB });
   }
   return null;
