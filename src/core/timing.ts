@@ -13,6 +13,11 @@ export const timing = {
   storeLockWaitSeconds: 5,
   /** One MySQL query; then its connection is cut and the query fails as unavailable. */
   storeQueryMilliseconds: 15_000,
+  /**
+   * Up to so long a booking waits that another controller overtook, so that the two don't go in step;
+   * then it is planned anew, a bounded number of times.
+   */
+  bookingRetryMilliseconds: 10,
   /** The pause before a batch that met a deadlock runs again, times the attempt, with jitter. */
   storeRetryMilliseconds: 20,
   /** Waiting for another controller to finish migrating the store; then this one refuses to start. */

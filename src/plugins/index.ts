@@ -1,6 +1,7 @@
 /** The plugins that the executable brings. Taking one off this list leaves a program that still runs. */
 import type { Plugin } from "jimv";
 import { accessPlugin } from "./access/index.ts";
+import { addressesPlugin } from "./addresses/index.ts";
 import { auditPlugin } from "./audit/index.ts";
 import { consolePlugin } from "./console/index.ts";
 import { dashboardPlugin } from "./dashboard/index.ts";
@@ -23,6 +24,7 @@ export const builtInPlugins: readonly Plugin[] = [
   disksPlugin,
   guestsPlugin,
   migrationPlugin,
+  addressesPlugin,
   consolePlugin,
   dashboardPlugin,
   settingsPlugin,
