@@ -1,7 +1,7 @@
 /** What addresses give to others: pools, booking, and a guest's values for whoever sets its network up. */
 import { type ServiceKey, type Statement, serviceKey } from "jimv";
 import type { Family } from "./ip.ts";
-import type { ChangeIpPool, CreateIpPool, ReserveAddresses } from "./requests.ts";
+import type { CreateIpPool, ReserveAddresses } from "./requests.ts";
 import type { HeldState } from "./schema.ts";
 
 /** A pool as people see it; addresses as text. */
@@ -69,7 +69,7 @@ export interface AddressService {
   /** @throws AppError invalid at a field, conflict (name taken, ranges overlap) */
   create(request: CreateIpPool): Promise<IpPoolView>;
   /** Also grows and shrinks it. @throws AppError notFound, invalid, conflict (used addresses would be outside) */
-  change(id: string, request: ChangeIpPool): Promise<IpPoolView>;
+  change(id: string, request: CreateIpPool): Promise<IpPoolView>;
   /** @throws AppError notFound, conflict while an address is used */
   remove(id: string): Promise<void>;
 

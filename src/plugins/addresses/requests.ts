@@ -46,10 +46,6 @@ export const CreateIpPool = Type.Object({
 });
 export type CreateIpPool = Static<typeof CreateIpPool>;
 
-/** Everything anew, but for the family. */
-export const ChangeIpPool = CreateIpPool;
-export type ChangeIpPool = CreateIpPool;
-
 export const ReserveAddresses = Type.Object({
   first: Ip("The first address to reserve"),
   last: Type.Optional(Ip("The last one; one alone when left out")),

@@ -1,13 +1,6 @@
 /** The API of address pools. */
 import { type ControllerContext, pageOf, pageSchema, sortOf, Type, windowOf } from "jimv";
-import {
-  AddressListQuery,
-  ChangeIpPool,
-  CreateIpPool,
-  IpPoolListQuery,
-  ReserveAddresses,
-  TakeNext,
-} from "./requests.ts";
+import { AddressListQuery, CreateIpPool, IpPoolListQuery, ReserveAddresses, TakeNext } from "./requests.ts";
 import type { Addresses } from "./service.ts";
 import { AddressBody, IpPoolBody } from "./view.ts";
 
@@ -69,7 +62,7 @@ export function startRoutes({ web }: Pick<ControllerContext, "web">, service: Ad
     tag,
     role: "administrator",
     params: PoolPath,
-    body: ChangeIpPool,
+    body: CreateIpPool,
     answer: { status: 200, schema: IpPoolBody },
     handle: async ({ params, body }) => ({ body: await service.change(params.id, body) }),
   });

@@ -25,7 +25,7 @@ import { Allocator, type Given, isOvertaken, sizeOf } from "./allocator.ts";
 import type { AddressService, AddressValues, AddressView, Booking, Holder, IpPoolView } from "./contract.ts";
 import { netmaskOf, textOfHex } from "./ip.ts";
 import { endsOf, hexInPath, type Range, rangeOf } from "./ranges.ts";
-import { AddressSettings, type ChangeIpPool, type CreateIpPool, type ReserveAddresses } from "./requests.ts";
+import { AddressSettings, type CreateIpPool, type ReserveAddresses } from "./requests.ts";
 import { type AddressRow, addresses, type HeldState, type IpPoolRow, ipPools } from "./schema.ts";
 import { addressView, type Counts, poolView } from "./view.ts";
 
@@ -127,7 +127,7 @@ export class Addresses implements AddressService {
     });
   }
 
-  change(id: string, request: ChangeIpPool): Promise<IpPoolView> {
+  change(id: string, request: CreateIpPool): Promise<IpPoolView> {
     return this.inTurn(async () => {
       const range = rangeOf(request);
       const pool = await this.row(id);
