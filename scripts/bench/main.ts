@@ -11,12 +11,13 @@ import type { Bench, Section } from "./bench.ts";
 import { cluster, fullScale } from "./cluster.ts";
 import { creation } from "./creation.ts";
 import { machineTable } from "./machine.ts";
+import { migration, migrationScale } from "./migration.ts";
 import { reaction } from "./reaction.ts";
 import { sampling } from "./sampling.ts";
 import { run, say, workFolder } from "./shell.ts";
 import { start } from "./start.ts";
 
-const benches = { creation, sampling, reaction, start, cluster } as const satisfies Record<
+const benches = { creation, sampling, reaction, start, cluster, migration } as const satisfies Record<
   string,
   (bench: Bench) => Promise<Section>
 >;
@@ -85,7 +86,7 @@ function page(machine: string, sections: ReadonlyMap<Name, string>): string {
   const head = [
     "# Performance",
     "",
-    "Made by `scripts/bench.sh [creation|sampling|reaction|start|cluster|all]`, which writes this page; don't edit it by hand.",
+    "Made by `scripts/bench.sh [creation|sampling|reaction|start|cluster|migration|all]`, which writes this page; don't edit it by hand.",
     "Each figure stands beside its aim. The benches assert nothing: another machine has other figures, so compare",
     "ratios, which all come from one run with both sides in turns.",
     "",
@@ -97,7 +98,9 @@ function page(machine: string, sections: ReadonlyMap<Name, string>): string {
 const { values: scaling, positionals: asked } = parseArgs({
   args: process.argv.slice(2),
   allowPositionals: true,
-  options: Object.fromEntries(Object.keys(fullScale).map((name) => [name, { type: "string" }] as const)),
+  options: Object.fromEntries(
+    Object.keys({ ...fullScale, ...migrationScale }).map((name) => [name, { type: "string" }] as const),
+  ),
 });
 const wanted = names.filter((name) => asked.includes(name) || asked.includes("all"));
 if (wanted.length === 0) {
