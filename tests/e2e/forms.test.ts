@@ -144,6 +144,50 @@ test("a list that was narrowed in the page takes only new rows that belong into 
   expect(await page.locator("#disks-rows tr").count()).toBe(2);
 });
 
+test("an action on a whole list asks with the number, and does nothing once it is other guests", async () => {
+  const page = await browser.signedIn(app);
+  await page.goto(`${app.url}/guests`);
+  const templates = await app.ask<{ items: { id: string }[] }>("GET", "/templates");
+  const create = async (name: string): Promise<void> => {
+    const { task } = await app.ask<{ task: { id: string } }>("POST", "/guests", {
+      ...{ name, templateId: templates.items[0]?.id, vcpus: 1, memoryMiB: 128, linked: true, start: false },
+    });
+    expect((await app.ended(task.id)).state).toBe("succeeded");
+  };
+  const post = (action: string, fields: Record<string, string>): Promise<{ status: number; text: string }> =>
+    page.evaluate(
+      async ([url, body]) => {
+        const csrf = document.querySelector<HTMLMetaElement>('meta[name="csrf-token"]')?.content ?? "";
+        const headers = {
+          ...{ "x-csrf-token": csrf, "hx-request": "true", accept: "text/html" },
+          "content-type": "application/x-www-form-urlencoded",
+        };
+        const answer = await fetch(url, { method: "POST", headers, body });
+        return { status: answer.status, text: await answer.text() };
+      },
+      [`/guests/batch/${action}`, new URLSearchParams(fields).toString()] as const,
+    );
+  const whole = "guests:q=noted&show=off";
+  await create("noted-2");
+  const asked = await post("delete", { whole });
+  expect(asked.text).toContain("Delete: 2 guests?");
+  const mark = /name="mark" value="(\w+)"/.exec(asked.text)?.[1] ?? "";
+  await create("noted-3");
+  const refused = await post("delete", { whole, mark });
+  expect([refused.status, refused.text.includes("now it would be 3")]).toEqual([409, true]);
+  expect((await post("shutdown", { whole })).status).toBe(409);
+  const again = await post("delete", { whole });
+  expect(again.text).toContain("Delete: 3 guests?");
+  const confirmed = await post("delete", {
+    ...{ whole, mark: /name="mark" value="(\w+)"/.exec(again.text)?.[1] ?? "" },
+  });
+  expect(confirmed.status).toBe(200);
+  await until("the guests are gone", 60_000, async () => {
+    const { total } = await app.ask<{ total: number }>("GET", "/guests?q=noted");
+    return total === 0;
+  });
+});
+
 test("Chinese and dark: every page speaks one language, and switches at once", async () => {
   const page = await browser.signedIn(app, { language: "zh-CN", theme: "dark" });
   for (const path of ["/guests", "/guests/new", "/disks", "/templates", "/nodes", "/tasks"]) {

@@ -51,6 +51,30 @@ describe("tables", () => {
     expect(complaints).toEqual([]);
   });
 
+  test("with all of a page selected the whole list can be; unticking a row takes that back", async () => {
+    await open("guests");
+    const bar = page.locator("[data-batch-bar]");
+    const offer = bar.locator("[data-whole]");
+    await page.click(`${row(3)} .pick input`);
+    expect(await offer.isVisible()).toBe(false);
+    await page.click("[data-select-all]");
+    expect(await offer.textContent()).toBe("Select all 128");
+    await offer.click();
+    expect(await offer.isVisible()).toBe(false);
+    expect(await bar.locator("[data-selected]").textContent()).toBe("128 selected");
+    // This one is not made for whole lists.
+    expect(await bar.locator('[data-batch="delete"]').isDisabled()).toBe(true);
+    await bar.locator('[data-batch="start"]').click();
+    await page.waitForSelector("#toasts .toast");
+    const [post] = site.posts;
+    expect(post?.form.getAll("id")).toEqual([]);
+    expect(post?.form.get("whole")).toBe("guests:q=web");
+    await page.click(`${row(4)} .pick input`);
+    const rows = await page.locator("#guests-rows tr").count();
+    expect(await bar.locator("[data-selected]").textContent()).toBe(`${rows - 1} selected`);
+    expect(complaints).toEqual([]);
+  });
+
   test("a batch action posts the rows that allow it, with the CSRF token", async () => {
     await open("guests");
     for (const n of [3, 4, 5]) await page.click(`${row(n)} .pick input`);

@@ -26,6 +26,12 @@ export interface GuestService {
   list(query: GuestListQuery): Promise<{ items: GuestView[]; page: number; pageSize: number; total: number }>;
   /** Whether a guest is in the list that a query asks for, on whichever page. */
   isListed(uuid: string, query: GuestListQuery): Promise<boolean>;
+  /** The guests of a whole list that are in one of the states, up to one more than `most`, and how many the list has. */
+  whole(
+    query: GuestListQuery,
+    states: readonly GuestState[],
+    most: number,
+  ): Promise<{ guests: { uuid: string; name: string }[]; total: number }>;
   /** Several guests' rows, in no order; unknown ones are left out. */
   views(uuids: readonly string[]): Promise<GuestView[]>;
   /** @throws AppError notFound */

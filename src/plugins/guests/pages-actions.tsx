@@ -1,9 +1,9 @@
 /** What the guests' pages post: actions on one guest or on many, the questions before them, and changes. */
 import { type Actor, AppError, actedOn, type PageAnswer, type PageCall, submitForm } from "jimv";
 import { toasted } from "jimv/ui";
-import type { PowerAction } from "./contract.ts";
 import { deleteDialog, editDialog, editFormOf, forceDialog } from "./pages-dialogs.tsx";
 import { actionLooks, hrefOf, type PageNeeds, powerActions, refusalOf } from "./pages-parts.tsx";
+import { confirmed, type WholeAction, wholeDialog, wholeOf, wholeQuestion } from "./pages-whole.tsx";
 import { ChangeGuest } from "./requests.ts";
 import { countedIn } from "./words-pages.ts";
 
@@ -25,7 +25,7 @@ export function guestActions(needs: PageNeeds): void {
       method: "POST",
       path: `/guests/batch/${action}`,
       role: "operator",
-      handle: (call) => batch(call, action, (uuid, actor) => service.act(uuid, action, actor)),
+      handle: (call) => batch(call, action, needs, (uuid, actor) => service.act(uuid, action, actor)),
     });
   }
   for (const action of ["force-stop", "force-reboot"] as const) {
@@ -41,9 +41,11 @@ export function guestActions(needs: PageNeeds): void {
       method: "GET",
       path: `/guests/batch/${action}`,
       role: "operator",
-      handle: async ({ url, viewer }) => ({
-        fragment: await forceDialog(action, url.searchParams.getAll("id"), viewer, needs),
-      }),
+      async handle({ url, viewer }) {
+        const whole = wholeOf(url.searchParams.get("whole"));
+        if (whole !== null) return { fragment: await wholeDialog(whole, action, viewer, needs) };
+        return { fragment: await forceDialog(action, url.searchParams.getAll("id"), viewer, needs) };
+      },
     });
   }
   web.page({
@@ -58,9 +60,11 @@ export function guestActions(needs: PageNeeds): void {
     method: "GET",
     path: "/guests/batch/delete",
     role: "operator",
-    handle: async ({ url, viewer }) => ({
-      fragment: await deleteDialog(url.searchParams.getAll("id"), viewer, needs),
-    }),
+    async handle({ url, viewer }) {
+      const whole = wholeOf(url.searchParams.get("whole"));
+      if (whole !== null) return { fragment: await wholeDialog(whole, "delete", viewer, needs) };
+      return { fragment: await deleteDialog(url.searchParams.getAll("id"), viewer, needs) };
+    },
   });
   web.page({
     method: "POST",
@@ -69,7 +73,7 @@ export function guestActions(needs: PageNeeds): void {
     handle: (call) => {
       const keepDataDisks = call.form.takeData !== "true";
       // The dialog said that running guests are forced off.
-      return batch(call, "delete", (uuid, actor) =>
+      return batch(call, "delete", needs, (uuid, actor) =>
         service.remove(uuid, { keepDataDisks, force: true }, actor),
       );
     },
@@ -152,12 +156,18 @@ function edits(needs: PageNeeds): void {
 /** One action on all the posted guests; those that refuse say why, the others go on. */
 async function batch(
   call: PageCall,
-  action: PowerAction | "delete",
+  action: WholeAction,
+  needs: PageNeeds,
   act: (uuid: string, actor: Actor) => Promise<unknown>,
 ): Promise<PageAnswer> {
   const { viewer, form } = call;
   const { id = [] } = form;
-  const uuids = [...new Set(typeof id === "string" ? [id] : id)];
+  const whole = wholeOf(form.whole);
+  if (whole !== null && form.mark === undefined) return wholeQuestion(whole, action, viewer, needs);
+  const uuids =
+    whole === null
+      ? [...new Set(typeof id === "string" ? [id] : id)]
+      : await confirmed(whole, action, call, needs);
   if (uuids.length === 0) throw new AppError("conflict", "guests.page.nothingFits");
   const refusals: string[] = [];
   for (const uuid of uuids) {

@@ -30,6 +30,7 @@ export async function listPage(state: Asked, viewer: Viewer, needs: PageNeeds) {
   const t = wordsOf(lang);
   const [counts, foreign] = await Promise.all([needs.service.counts(), needs.service.foreign()]);
   const total = sumOf(counts);
+  const found = await foundBy(state, needs);
   const segments = (
     <GuestSegments counts={counts} foreign={foreign.length} show={state.show} viewer={viewer} />
   );
@@ -56,7 +57,7 @@ export async function listPage(state: Asked, viewer: Viewer, needs: PageNeeds) {
           address={guestList}
           state={state}
           spec={guestTable(viewer)}
-          found={await foundBy(state, needs)}
+          found={found}
           label={say(lang, "nav.guests")}
           placeholder={t("guests.page.filter")}
           beside={segments}
@@ -65,7 +66,7 @@ export async function listPage(state: Asked, viewer: Viewer, needs: PageNeeds) {
           live={listLive}
           rangeId="guests-range"
           aside={<span id="newer" />}
-          {...(mayAct(viewer) ? { batch: <Batch viewer={viewer} needs={needs} /> } : {})}
+          {...(mayAct(viewer) ? { batch: <Batch viewer={viewer} needs={needs} total={found.total} /> } : {})}
         />
       )}
     </>
@@ -73,7 +74,7 @@ export async function listPage(state: Asked, viewer: Viewer, needs: PageNeeds) {
 }
 
 /** What the address asks the service for; null for what no guest can be. */
-function queryOf({ q, show, sort, page }: Asked): GuestListQuery | null {
+export function queryOf({ q, show, sort, page }: Asked): GuestListQuery | null {
   const query = check(GuestListQuery, {
     page,
     pageSize: listPageSize,
@@ -179,20 +180,34 @@ async function emptyList(viewer: Viewer, needs: PageNeeds) {
   );
 }
 
-function Batch({ viewer, needs }: { viewer: Viewer; needs: PageNeeds }) {
+function Batch({ viewer, needs, total }: { viewer: Viewer; needs: PageNeeds; total: number }) {
   const lang = viewer.language;
   return (
     <BatchBar
       lang={lang}
+      total={total}
       actions={[
-        { action: "start", label: say(lang, "action.start"), icon: "start", post: "/guests/batch/start" },
+        {
+          action: "start",
+          label: say(lang, "action.start"),
+          icon: "start",
+          post: "/guests/batch/start",
+          whole: true,
+        },
         {
           action: "shutdown",
           label: say(lang, "action.shutdown"),
           icon: "power",
           post: "/guests/batch/shutdown",
+          whole: true,
         },
-        { action: "reboot", label: say(lang, "action.reboot"), icon: "reboot", post: "/guests/batch/reboot" },
+        {
+          action: "reboot",
+          label: say(lang, "action.reboot"),
+          icon: "reboot",
+          post: "/guests/batch/reboot",
+          whole: true,
+        },
         ...needs.context.slots.all(guestDialogs).map((dialog) => ({
           action: dialog.action,
           label: `${dialog.label(viewer)}…`,
@@ -204,6 +219,7 @@ function Batch({ viewer, needs }: { viewer: Viewer; needs: PageNeeds }) {
           label: say(lang, "action.forceStop"),
           icon: "force",
           dialogUrl: "/guests/batch/force-stop",
+          whole: true,
           divided: true,
         },
         {
@@ -211,6 +227,7 @@ function Batch({ viewer, needs }: { viewer: Viewer; needs: PageNeeds }) {
           label: say(lang, "action.delete"),
           icon: "delete",
           dialogUrl: "/guests/batch/delete",
+          whole: true,
           danger: true,
           divided: true,
         },

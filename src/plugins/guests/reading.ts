@@ -81,6 +81,21 @@ export class GuestReading {
     return (await this.ground.store.count(guests, and(eq(guests.uuid, uuid), whereOf(query)))) > 0;
   }
 
+  /** The guests of a whole list that are in one of the states, up to one more than `most`, and how many the list has. */
+  async whole(query: GuestListQuery, states: readonly GuestState[], most: number) {
+    const { store } = this.ground;
+    const where = whereOf(query);
+    const [found, total] = await Promise.all([
+      store.select(guests, {
+        where: and(where, inArray(guests.state, states)),
+        orderBy: [asc(guests.nameKey)],
+        limit: most + 1,
+      }),
+      store.count(guests, where),
+    ]);
+    return { guests: found.map(({ uuid, name }) => ({ uuid, name })), total };
+  }
+
   async views(uuids: readonly string[]): Promise<GuestView[]> {
     return this.viewsOf(await this.ground.store.select(guests, { where: inArray(guests.uuid, uuids) }));
   }

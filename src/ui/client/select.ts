@@ -4,6 +4,8 @@ import { all, onClick } from "./net.ts";
 type Box = HTMLInputElement;
 
 let last: Box | null = null;
+/** On a table of which everything is selected, also what is on other pages. */
+const whole = "data-picked-whole";
 
 const boxesOf = (table: Element): Box[] => all<Box>(".rows .pick input", table);
 const tableOf = (element: Element): Element | null => element.closest("[data-table]");
@@ -25,13 +27,20 @@ function update(table: Element): void {
   const bar = table.querySelector<HTMLElement>("[data-batch-bar]");
   if (!bar) return;
   bar.hidden = ticked.length === 0;
+  const offer = bar.querySelector<HTMLElement>("[data-whole]");
+  const total = Number(offer?.dataset.whole);
+  // A row that was unticked, or came meanwhile: the person no longer means everything.
+  if (!every?.checked) table.removeAttribute(whole);
+  const isWhole = table.hasAttribute(whole);
+  if (offer?.parentElement) offer.parentElement.hidden = isWhole || !every?.checked || total <= boxes.length;
   const count = bar.querySelector<HTMLElement>("[data-selected]");
-  if (count) count.textContent = count.dataset.selected?.replace("{n}", String(ticked.length)) ?? "";
+  const n = String(isWhole ? total : ticked.length);
+  if (count) count.textContent = count.dataset.selected?.replace("{n}", n) ?? "";
   for (const button of all("[data-batch]", bar)) {
-    const fits = fitting(table, button.dataset.batch).length;
+    const fits = isWhole ? 0 : fitting(table, button.dataset.batch).length;
     const place = button.querySelector("[data-fits]");
     if (place) place.textContent = fits > 0 ? String(fits) : "";
-    button.toggleAttribute("disabled", fits === 0);
+    button.toggleAttribute("disabled", isWhole ? button.dataset.alsoWhole === undefined : fits === 0);
   }
 }
 
@@ -70,10 +79,17 @@ export function startSelect(): void {
     last = box;
   });
   onClick("[data-clear]", clearSelection);
+  onClick("[data-whole]", (button) => {
+    const table = tableOf(button);
+    table?.setAttribute(whole, "");
+    if (table) update(table);
+  });
   document.addEventListener("htmx:config:request", ({ detail: { ctx } }) => {
     const button = ctx.sourceElement;
     const table = button instanceof HTMLElement && button.dataset.batch ? tableOf(button) : null;
-    if (table && button instanceof HTMLElement)
+    if (table?.hasAttribute(whole))
+      ctx.request.body.append("whole", (table as HTMLElement).dataset.view ?? "");
+    else if (table && button instanceof HTMLElement)
       for (const id of fitting(table, button.dataset.batch)) ctx.request.body.append("id", id);
   });
   // Rows came, went, or allow something else now.

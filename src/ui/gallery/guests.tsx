@@ -206,6 +206,7 @@ export function GuestsPage({ lang, rows = guests }: { lang: Language; rows?: rea
             doc={{ href: "/docs/guests", label: zh ? "了解虚拟机" : "About guests" }}
           />
         }
+        view="guests:q=web"
         pager={
           <Pager
             lang={lang}
@@ -223,24 +224,28 @@ export function GuestsPage({ lang, rows = guests }: { lang: Language; rows?: rea
         batch={
           <BatchBar
             lang={lang}
+            total={128}
             actions={[
               {
                 action: "start",
                 label: say(lang, "action.start"),
                 icon: "start",
                 post: "/guests/batch/start",
+                whole: true,
               },
               {
                 action: "shutdown",
                 label: say(lang, "action.shutdown"),
                 icon: "power",
                 post: "/guests/batch/shutdown",
+                whole: true,
               },
               {
                 action: "reboot",
                 label: say(lang, "action.reboot"),
                 icon: "reboot",
                 post: "/guests/batch/reboot",
+                whole: true,
               },
               {
                 action: "delete",

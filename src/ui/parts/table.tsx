@@ -237,16 +237,34 @@ export interface BatchAction {
   /** Gets a dialog for the same ids: for what destroys. */
   dialogUrl?: string;
   danger?: boolean;
+  /** Also for the whole list: the server then gets `whole` (the list's live view) in place of ids, and asks first. */
+  whole?: boolean;
   /** A line before it. */
   divided?: boolean;
 }
 
 /** The bar that floats over the list while rows are selected. Each button tells how many rows it fits. */
-export function BatchBar({ lang, actions }: { lang: Language; actions: readonly BatchAction[] }) {
+export function BatchBar({
+  lang,
+  actions,
+  total,
+}: {
+  lang: Language;
+  actions: readonly BatchAction[];
+  /** Rows of the list on all its pages: with all of a page selected, these are offered, too. */
+  total?: number;
+}) {
   return (
     <div class="batch" role="toolbar" aria-label={say(lang, "table.batch")} hidden data-batch-bar>
       <IconButton icon="close" label={say(lang, "table.clear")} extra={{ "data-clear": "" }} />
       <span class="num" data-selected={say(lang, "table.selected", { n: "{n}" })} role="status" />
+      {total === undefined ? null : (
+        <span hidden>
+          <Button kind="link" extra={{ "data-whole": total }}>
+            {say(lang, "table.selectWhole", { n: integer(lang, total) })}
+          </Button>
+        </span>
+      )}
       {actions.map((a) => (
         <Button
           kind={a.danger ? "danger" : "quiet"}
@@ -254,7 +272,11 @@ export function BatchBar({ lang, actions }: { lang: Language; actions: readonly 
           class={a.divided ? "divided" : ""}
           {...(a.post ? { post: a.post } : {})}
           {...(a.dialogUrl ? { dialogUrl: a.dialogUrl } : {})}
-          extra={{ "data-batch": a.action, "aria-label": a.label }}
+          extra={{
+            "data-batch": a.action,
+            "data-also-whole": a.whole ? "" : undefined,
+            "aria-label": a.label,
+          }}
         >
           {a.label} <span class="num" data-fits />
         </Button>
