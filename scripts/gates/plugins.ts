@@ -45,11 +45,12 @@ process.exit(problems.length > 0 ? 1 : 0);
 async function checkTables(name: string, say: (text: string) => void): Promise<void> {
   const path = join(process.cwd(), folder, name, "schema.ts");
   if (!existsSync(path)) return;
+  const prefix = name.replaceAll("-", "_");
   for (const value of Object.values((await import(path)) as Record<string, unknown>))
     if (isTable(value)) {
       const table = metaOf(value).name;
-      if (table !== name && !table.startsWith(`${name}_`))
-        say(`table "${table}" must be "${name}" or begin with "${name}_"`);
+      if (table !== prefix && !table.startsWith(`${prefix}_`))
+        say(`table "${table}" must be "${prefix}" or begin with "${prefix}_"`);
     }
 }
 

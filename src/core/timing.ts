@@ -152,6 +152,23 @@ export const timing = {
   agentPatienceMilliseconds: 600_000,
   /** Between two pings of a guest agent that is awaited. */
   agentPingMilliseconds: 1_000,
+  /** The small machine that carries out boot jobs must boot, and find the guest's system; then its jobs fail. */
+  applianceStartMilliseconds: 300_000,
+  /** One look or change in a guest's files; then the job fails and the small machine is ended. */
+  applianceCommandMilliseconds: 120_000,
+  /** A boot job's command in the guest's files is ended after this by the guest's own `timeout`, … */
+  bootCommandMilliseconds: 600_000,
+  /** … or, where it has none, with the small machine after this. Longer than the former. */
+  applianceScriptMilliseconds: 660_000,
+  /** A small machine that an earlier process left behind must be gone this long after it was killed. */
+  applianceEndMilliseconds: 10_000,
+  applianceLookMilliseconds: 50,
+  /** What boot jobs add to the time that a boot may take: the small machine, waiting for a free one, … */
+  bootJobsMilliseconds: 3_600_000,
+  /** Queued jobs are looked through for those that are out of time so often. */
+  bootJobsExpireMilliseconds: 5_000,
+  /** Jobs that were carried out stay in a guest's list for so long. */
+  bootJobsKeepMilliseconds: 30 * 24 * 3_600_000,
   /** A guest that was asked to shut down gets this long; then its row says that it did not follow. */
   shutdownPatienceMilliseconds: 180_000,
   /** Copying an image, defining and starting a guest; then the creation fails and is undone. */

@@ -3,6 +3,7 @@ import type { Plugin } from "jimv";
 import { accessPlugin } from "./access/index.ts";
 import { addressesPlugin } from "./addresses/index.ts";
 import { auditPlugin } from "./audit/index.ts";
+import { bootJobsPlugin } from "./boot-jobs/index.ts";
 import { consolePlugin } from "./console/index.ts";
 import { dashboardPlugin } from "./dashboard/index.ts";
 import { disksPlugin } from "./disks/index.ts";
@@ -25,6 +26,7 @@ export const builtInPlugins: readonly Plugin[] = [
   guestsPlugin,
   migrationPlugin,
   addressesPlugin,
+  bootJobsPlugin,
   consolePlugin,
   dashboardPlugin,
   settingsPlugin,

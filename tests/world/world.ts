@@ -5,7 +5,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Actor, eq, insert, type ServiceKey, type TObject, update } from "jimv";
+import { type Actor, eq, insert, type Plugin, type ServiceKey, type TObject, update } from "jimv";
 import { Controller, type Leadership } from "../../src/core/controller.ts";
 import { createLog, type Log, logLine } from "../../src/core/log/log.ts";
 import { coreMigrations } from "../../src/core/migrations.ts";
@@ -89,6 +89,8 @@ export interface WorldOptions {
   shared?: boolean;
   /** Prints the log to standard error. */
   loud?: boolean;
+  /** Further plugins; on a node with its process, with which what they do outside must die. */
+  plugins?: (process: PretendedProcess, node: string | null) => Plugin[];
 }
 
 export class World {
@@ -111,11 +113,13 @@ export class World {
   private readonly running = new Map<string, RunningNode>();
   private master: RunningController | null = null;
   private readonly pace: Pace;
+  private readonly more: WorldOptions["plugins"];
 
   private constructor(
     readonly store: Store,
     options: WorldOptions,
   ) {
+    this.more = options.plugins;
     this.pace = {
       callMilliseconds: 1,
       copyMilliseconds: 500,
@@ -144,7 +148,7 @@ export class World {
     // The store's clock only stamps events; the world's own is not there yet.
     const store = await openStore({ kind: "sqlite", path: ":memory:" }, { now: () => 0 });
     const world = new World(store, options);
-    const plugins = pluginsOf(world.inventory);
+    const plugins = world.pluginsOf(world.process("migration"), null);
     await store.migrate([
       ...coreMigrations,
       ...plugins.map((plugin) => ({ name: plugin.name, migrations: plugin.migrations ?? [] })),
@@ -162,6 +166,10 @@ export class World {
       if (this.tracing) this.trace.push(pointText(point));
       return this.fate(point);
     });
+  }
+
+  private pluginsOf(process: PretendedProcess, node: string | null): Plugin[] {
+    return [...pluginsOf(this.inventory), ...(this.more?.(process, node) ?? [])];
   }
 
   // ---- controller
@@ -189,7 +197,7 @@ export class World {
       leadership,
     });
     this.master = { process, controller };
-    await controller.start(pluginsOf(this.inventory));
+    await controller.start(this.pluginsOf(process, null));
   }
 
   killController(): void {
@@ -251,7 +259,7 @@ export class World {
       { name, machineId: `machine-of-${name}`, version: "0", features: [] },
     );
     this.running.set(name, { process, node, outbox });
-    await node.start(pluginsOf(this.inventory));
+    await node.start(this.pluginsOf(process, name));
   }
 
   killNode(name: string): void {

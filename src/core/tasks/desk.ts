@@ -40,6 +40,8 @@ export interface TaskRequest<P> {
    * that one fails, so does this.
    */
   after?: string | undefined;
+  /** Milliseconds that this one may take beyond its kind's deadline, for what it does along the way. */
+  moreMs?: number;
 }
 
 /** Rows and events to be committed in one batch with the caller's own. */
@@ -159,7 +161,7 @@ export class Desk implements TaskDesk {
       actor: `${request.actor.kind}:${request.actor.name}`.slice(0, 128),
       fence: 1,
       attempts: 1,
-      deadlineAt: now + kind.deadlineMs,
+      deadlineAt: now + kind.deadlineMs + (request.moreMs ?? 0),
       afterTask: request.after ?? null,
       createdAt: now,
       sentAt: null,

@@ -2,11 +2,13 @@
 import {
   type Actor,
   defineHook,
+  type Operation,
   type PreparedTask,
   type Reason,
   type ReportEffects,
   type Statement,
   serviceKey,
+  type TaskError,
   type Viewer,
 } from "jimv";
 import type { Child, IconName } from "jimv/ui";
@@ -163,7 +165,41 @@ export const guestBeforeCreate = defineHook<{
   /** Where each guest of the batch will be. */
   guests: readonly { name: string; nodeName: string }[];
 }>("guest.beforeCreate");
+/** What plugins give a guest's node to do right before the guest boots, in `guestBooting`. */
+export interface BootLuggage {
+  /** Texts by plugin; sealed to the node, so that secrets may be in them. */
+  carry: Record<string, string>;
+  /** Time that it takes, milliseconds. */
+  moreMs: number;
+}
+/** The part of a payload that the luggage makes; nothing where there is none. */
+export const carried = ({ carry }: BootLuggage): { carry?: string } =>
+  Object.keys(carry).length > 0 ? { carry: JSON.stringify(carry) } : {};
 /** Runs before a guest is started; a handler that throws an AppError refuses it. */
-export const guestBeforeBoot = defineHook<{ guest: Guest }>("guest.beforeBoot");
+export const guestBeforeBoot = defineHook<{ guest: Guest; luggage: BootLuggage }>("guest.beforeBoot");
+/** A guest that is being booked: none of its rows is in the store yet. */
+export interface NewGuest {
+  guest: Guest;
+  disks: readonly Disk[];
+  interfaces: readonly GuestInterface[];
+  /** Whether it boots at once. */
+  starts: boolean;
+  luggage: BootLuggage;
+  /** Handlers add rows of their own to the batch. */
+  statements: Statement[];
+}
+/** Runs when a guest is booked; also for a batch that has to be booked anew, so it changes nothing by itself. */
+export const guestCreating = defineHook<NewGuest>("guest.creating");
+/**
+ * Runs on the node while the guest is off, right before it boots; with nothing carried it does not run. It may run
+ * again for the same boot, when the node died or the boot failed. A handler that throws fails the whole task.
+ */
+export const guestBooting = defineHook<{
+  uuid: string;
+  carry: Readonly<Record<string, string>>;
+  operation: Operation;
+  /** Set by a handler: why the guest must stay off. */
+  staysOff: TaskError | null;
+}>("guest.booting");
 /** Runs when a guest's deletion is written: handlers add what goes along, in the same batch. */
 export const guestDeleted = defineHook<{ guest: Guest; statements: Statement[] }>("guest.deleted");

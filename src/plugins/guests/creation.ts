@@ -28,7 +28,7 @@ import type { Supplied, Template } from "../templates/index.ts";
 import { Assignment } from "./assignment.ts";
 import { type Bookings, isOvertaken } from "./bookings.ts";
 import { bytesPerGiB, type Capacity, type ReadyNode } from "./capacity.ts";
-import { guestBeforeCreate } from "./contract.ts";
+import { type BootLuggage, carried, guestBeforeCreate, guestCreating, type NewGuest } from "./contract.ts";
 import { checkName, diskTarget, freePorts, hostnameOf, nameKeyOf, namesOf, randomMac } from "./naming.ts";
 import type { Ground, GuestNeeds } from "./needs.ts";
 import type { Need } from "./placement.ts";
@@ -328,19 +328,26 @@ export class Creation {
       takenPorts: [],
       start: request.start,
     };
+    const luggage: BootLuggage = { carry: {}, moreMs: 0 };
+    const statements: Statement[] = [];
+    const all = [systemDisk, ...dataDisks];
+    const interfaces = [{ mac, guestUuid: uuid, position: 0, network, bridge, addresses: null }];
+    const made: NewGuest = { guest, disks: all, interfaces, starts: request.start, luggage, statements };
+    await this.ground.hooks.run(guestCreating, made);
     const task = await tasks.prepare(createGuest, {
       node: node.name,
       target: { type: "guest", key: uuid, name },
       exclusive: uuid,
-      payload,
+      payload: { ...payload, ...carried(luggage) },
       actor,
       after: supplied.after,
+      moreMs: luggage.moreMs,
     });
     return {
       guest,
-      interfaces: [{ mac, guestUuid: uuid, position: 0, network, bridge, addresses: null }],
-      disks: [systemDisk, ...dataDisks],
-      task,
+      interfaces,
+      disks: all,
+      task: { ...task, statements: [...statements, ...task.statements] },
     };
   }
 }

@@ -31,7 +31,14 @@ export { GuestSettings } from "./capacity.ts";
 export * from "./contract.ts";
 export type { PlaceableNode } from "./needs.ts";
 export { CreateGuest, DeleteGuest } from "./requests.ts";
-export { type ForeignDomain, foreignDomains, type Guest, guestInterfaces, guests } from "./schema.ts";
+export {
+  type ForeignDomain,
+  foreignDomains,
+  type Guest,
+  type GuestInterface,
+  guestInterfaces,
+  guests,
+} from "./schema.ts";
 export { type Action, allowed, allows, type GuestState, guestActions, guestStates } from "./states.ts";
 export { createGuest, initGuest } from "./tasks.ts";
 export type { GuestDetail, GuestScreen, GuestView } from "./views.ts";

@@ -9,6 +9,7 @@ import {
   type UndoCall,
 } from "jimv";
 import { demandMark } from "../pools/index.ts";
+import { beforeBoot } from "./booting.ts";
 import { bytesPerGiB } from "./capacity.ts";
 import type { Observer } from "./observer.ts";
 import { seedImage } from "./seed.ts";
@@ -142,13 +143,15 @@ export function registerOperations(context: NodeContext, observer: Observer): vo
       }),
     );
     operation.progress(percent.defined);
-    if (payload.start) {
+    const staysOff = payload.start ? await beforeBoot(context, operation, uuid, payload.carry) : null;
+    const starts = payload.start && staysOff === null;
+    if (starts) {
       await operation.step("guests.step.start", null, () => hypervisor.start(uuid));
       operation.progress(percent.started);
     }
     return operation.step("guests.step.verify", null, async () => {
       const state = await observer.look(uuid);
-      if (payload.start ? state !== "running" : state === "absent")
+      if (starts ? state !== "running" : state === "absent")
         throw new AppError("conflict", "guests.diedAtStart", { name: payload.name });
       return { state };
     });

@@ -1,5 +1,6 @@
 /** What a node does to turn guests on and off. Every operation may be done twice. */
 import { AppError, HypervisorError, type NodeContext, type Operation, timing } from "jimv";
+import { beforeBoot } from "./booting.ts";
 import type { Observer } from "./observer.ts";
 import type { Observed } from "./states.ts";
 import {
@@ -22,6 +23,8 @@ export function registerPower(context: NodeContext, observer: Observer): void {
       await operation.step("guests.step.port", null, () =>
         hypervisor.setVnc(uuid, { ...vnc, password: vncPassword }),
       );
+    const staysOff = await beforeBoot(context, operation, uuid, payload.carry);
+    if (staysOff) throw new AppError("conflict", staysOff.word, staysOff.args);
     const state = await turned(operation, "guests.step.start", uuid, ["running", "paused"], () =>
       hypervisor.start(uuid),
     );

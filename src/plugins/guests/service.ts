@@ -18,7 +18,14 @@ import {
 import { disks } from "../disks/index.ts";
 import { Bookings, nodePlace } from "./bookings.ts";
 import { Capacity, readyNode } from "./capacity.ts";
-import { type Begun, type GuestService, guestBeforeBoot, type PowerAction } from "./contract.ts";
+import {
+  type Begun,
+  type BootLuggage,
+  carried,
+  type GuestService,
+  guestBeforeBoot,
+  type PowerAction,
+} from "./contract.ts";
 import { Creation, guestEvent } from "./creation.ts";
 import { prepareInit } from "./init.ts";
 import { lookTopic } from "./looking.ts";
@@ -106,7 +113,8 @@ export class Guests extends GuestReading implements GuestService {
     return this.deciding(uuid, async (guest) => {
       demand(guest, action);
       await this.reachable(guest);
-      const claim = action === "start" ? await this.bookStart(guest) : [];
+      const luggage: BootLuggage = { carry: {}, moreMs: 0 };
+      const claim = action === "start" ? await this.bookStart(guest, luggage) : [];
       const plan = plans[action];
       const request = {
         node: guest.nodeName,
@@ -118,7 +126,8 @@ export class Guests extends GuestReading implements GuestService {
         plan.kind.kind === startGuest.kind
           ? await this.ground.tasks.prepare(startGuest, {
               ...request,
-              payload: { uuid, vnc: null, takenPorts: [] },
+              payload: { uuid, vnc: null, takenPorts: [], ...carried(luggage) },
+              moreMs: luggage.moreMs,
             })
           : await this.ground.tasks.prepare(plan.kind as typeof shutdownGuest, {
               ...request,
@@ -297,12 +306,12 @@ export class Guests extends GuestReading implements GuestService {
   }
 
   /** The statements that book memory and vCPUs for a start. @throws AppError conflict where they don't fit */
-  private async bookStart(guest: Guest): Promise<Statement[]> {
+  private async bookStart(guest: Guest, luggage: BootLuggage): Promise<Statement[]> {
     const place = nodePlace(guest.nodeName);
     const versions = await this.bookings.read([place]);
     const node = readyNode(await this.node(guest));
     await this.capacity.demandFit(node, guest, { except: guest.uuid });
-    await this.ground.hooks.run(guestBeforeBoot, { guest });
+    await this.ground.hooks.run(guestBeforeBoot, { guest, luggage });
     return this.bookings.claim(versions, [place]);
   }
 

@@ -88,7 +88,8 @@ export function registerSettlements(context: ControllerContext, needs: GuestNeed
       if (!guest) return nothing;
       const released = release(guest, result.state);
       const attached = update(disks, { state: "attached" }, eq(disks.guestUuid, guest.uuid));
-      const init = guest.init === "agent" && payload.start ? await prepareInit(context, guest, task) : null;
+      const init =
+        guest.init === "agent" && result.state === "running" ? await prepareInit(context, guest, task) : null;
       return {
         statements: [...released.statements, attached, ...(init?.statements ?? [])],
         events: [...(released.events ?? []), ...diskEvents(payload), ...(init?.events ?? [])],

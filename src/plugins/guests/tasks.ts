@@ -27,6 +27,9 @@ const Interface = Type.Object({
   source: Type.Union([Type.Object({ network: Type.String() }), Type.Object({ bridge: Type.String() })]),
 });
 
+/** What plugins do right before the boot (`guestBooting`), as JSON; it may hold secrets. */
+const Carry = Type.Optional(SecretString());
+
 const light = {
   deadlineMs: timing.powerDeadlineMilliseconds,
   resend: true,
@@ -69,6 +72,7 @@ export const createGuest = defineTask({
     /** Ports of this guest's earlier attempts, which something outside of JimV holds. */
     takenPorts: Type.Array(Type.Integer()),
     start: Type.Boolean(),
+    carry: Carry,
   }),
   result: Ended,
   deadlineMs: timing.createDeadlineMilliseconds,
@@ -88,6 +92,7 @@ export const startGuest = defineTask({
     vnc: Type.Union([Type.Object({ port: Type.Integer(), listen: Type.String() }), Type.Null()]),
     vncPassword: Type.Optional(SecretString()),
     takenPorts: Type.Array(Type.Integer()),
+    carry: Carry,
   }),
   result: Ended,
   ...light,

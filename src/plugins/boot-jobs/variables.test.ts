@@ -1,0 +1,32 @@
+/** Variables in rules: found, filled, and given to commands as data; the shell itself says whether that holds. */
+import { describe, expect, test } from "bun:test";
+import { filled, misplacedIn, namesIn, shellName, shellText } from "./variables.ts";
+
+const nasty = `it's "\${HOME}" $(touch /tmp/x); \`id\` & \\ * {IP}\nsecond line`;
+
+describe("variables", () => {
+  test("are found by name, once each; the shell's own and doubled braces are none", () => {
+    expect(namesIn(`{IP} {IP} {SSH-KEY} \${IP} {{DNS1}} {a} awk '{print}'`)).toEqual(["IP", "SSH-KEY"]);
+  });
+
+  test("are filled into files, not again inside of values", () => {
+    expect(filled(`a={IP};b={{IP}};c=\${IP}`, { IP: "{IP}$&" })).toBe(`a={IP}$&;b={IP};c=\${IP}`);
+    expect(() => filled("{IP}", {})).toThrow("no value for {IP}");
+  });
+
+  test("are refused where the shell would not read them", () => {
+    expect(misplacedIn("echo '{IP}'")).toEqual({ name: "IP", where: "singleQuotes" });
+    expect(misplacedIn("cat <<END\n{IP}\nEND")).toEqual({ name: "IP", where: "hereDocument" });
+    expect(misplacedIn(`# don't mind\necho {IP} "it's {IP}" 'x' {IP} \\' {IP}`)).toBeNull();
+  });
+
+  test("reach a command as they are, whatever they hold", async () => {
+    const script = shellText(`printf '%s|' {PASSWORD} "a{PASSWORD}b" x{SSH-KEY}y {{IP}}`);
+    const run = Bun.spawn(["/bin/sh", "-c", script], {
+      env: { [shellName("PASSWORD")]: nasty, [shellName("SSH-KEY")]: "a  b" },
+      stdout: "pipe",
+    });
+    expect(await new Response(run.stdout).text()).toBe(`${nasty}|a${nasty}b|xa  by|{IP}|`);
+    expect(await run.exited).toBe(0);
+  });
+});

@@ -1,0 +1,79 @@
+/**
+ * Variables in rules: `{HOSTNAME}` stands for the guest's hostname. In files the value takes its place. In commands
+ * it never does: there the shell's own variable takes its place, whose value comes from a file, so that whatever
+ * stands in a value is data and no command. `${NAME}` is the shell's and left alone; `{{NAME}}` writes `{NAME}`.
+ */
+
+const pattern = /\{\{([A-Z][A-Z0-9-]*)\}\}|(?<!\$)\{([A-Z][A-Z0-9-]*)\}/g;
+
+/** The names of the variables in a text, each once. */
+export function namesIn(text: string): string[] {
+  return [...new Set([...text.matchAll(pattern)].flatMap((match) => match[2] ?? []))];
+}
+
+/** Puts values into a file's text. @throws Error where a value is missing: names were checked before. */
+export function filled(text: string, values: Readonly<Record<string, string>>): string {
+  return text.replaceAll(pattern, (_, literal: string | undefined, name: string | undefined) => {
+    if (name === undefined) return `{${literal}}`;
+    const value = values[name];
+    if (value === undefined) throw new Error(`no value for {${name}}`);
+    return value;
+  });
+}
+
+/** The shell's variable for one of ours: `{SSH-KEY}` is `$JIMV_SSH_KEY`. */
+export const shellName = (name: string): string => `JIMV_${name.replaceAll("-", "_")}`;
+
+/** Where the shell reads no variables, or would take them apart. */
+export type Misplaced = { name: string; where: "singleQuotes" | "hereDocument" };
+
+interface Place {
+  quotes: "none" | "single" | "double";
+  /** After `<<`: what follows is text whose quotes mean nothing. */
+  hereDocument: boolean;
+}
+
+/** Where each character of a command stands, as far as quoting goes. */
+function* places(command: string): Generator<Place> {
+  let quotes: Place["quotes"] = "none";
+  let hereDocument = false;
+  let escaped = false;
+  let comment = false;
+  for (let at = 0; at < command.length; at++) {
+    const char = command[at];
+    yield { quotes, hereDocument };
+    if (comment) comment = char !== "\n";
+    else if (escaped) escaped = false;
+    else if (char === "\\" && quotes !== "single") escaped = true;
+    else if (char === "'" && quotes !== "double") quotes = quotes === "single" ? "none" : "single";
+    else if (char === '"' && quotes !== "single") quotes = quotes === "double" ? "none" : "double";
+    else if (quotes === "none" && char === "#" && /^$|\s|;/.test(command[at - 1] ?? "")) comment = true;
+    else if (quotes === "none" && command.startsWith("<<", at)) hereDocument = true;
+  }
+}
+
+/** The first variable that stands where it would not work, or null. */
+export function misplacedIn(command: string): Misplaced | null {
+  const where = [...places(command)];
+  for (const match of command.matchAll(pattern)) {
+    const place = where[match.index];
+    const name = match[2];
+    if (!place || name === undefined) continue;
+    if (place.hereDocument) return { name, where: "hereDocument" };
+    if (place.quotes === "single") return { name, where: "singleQuotes" };
+  }
+  return null;
+}
+
+/** The command with shell variables in place of ours, each quoted, so that a value stays one word. */
+export function shellText(command: string): string {
+  const where = [...places(command)];
+  return command.replaceAll(
+    pattern,
+    (_, literal: string | undefined, name: string | undefined, offset: number) => {
+      if (name === undefined) return `{${literal}}`;
+      const reference = `\${${shellName(name)}}`;
+      return where[offset]?.quotes === "double" ? reference : `"${reference}"`;
+    },
+  );
+}
