@@ -1,6 +1,6 @@
 /** A GlusterFS volume of one brick, mounted through FUSE, as a storage pool. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openImages } from "../../src/core/libvirt/images.ts";
@@ -11,7 +11,9 @@ import {
   refusedFileSystem,
   writeMark,
 } from "../../src/plugins/pools/mark.ts";
-import { until } from "../support/app.ts";
+import { demoTemplate, until } from "../support/app.ts";
+import { soon } from "../support/in-guest.ts";
+import { openLab } from "../support/lab.ts";
 import { run } from "../support/processes.ts";
 
 /** Of a network for documentation: gluster refuses loopback's own. */
@@ -31,7 +33,7 @@ beforeAll(async () => {
   brick = inFolder("brick");
   mount = inFolder("mount");
   await run(["mkdir", "-p", brick, mount, inFolder("state"), inFolder("run")]);
-  await run(["mount", "-t", "tmpfs", "-o", "size=256m", "tmpfs", brick]);
+  await run(["mount", "-t", "tmpfs", "-o", "size=2g", "tmpfs", brick]);
   await run(["ip", "address", "replace", `${address}/32`, "dev", "lo"]);
   const options = [
     `working-directory ${inFolder("state")}`,
@@ -115,3 +117,48 @@ test("a mount that went away is noticed before anything is written below it", as
   ]);
   await demandMark(mount, "the-pool");
 }, 30_000);
+
+test("a guest's disk lies in it and the guest boots from there", async () => {
+  const lab = await openLab();
+  try {
+    const { app, libvirtd } = lab;
+    const templateId = await app.registerTemplate(await demoTemplate(folder));
+    const [pools, disks] = [join(mount, "pool"), join(brick, "data/pool")];
+    await run(["mkdir", pools]);
+    const { pool, tasks } = await app.ask<{ pool: { id: string }; tasks: { id: string }[] }>(
+      "POST",
+      "/pools",
+      {
+        name: "bricks",
+        kind: "gluster",
+        path: pools,
+        nodeNames: [app.nodeName],
+      },
+    );
+    const put = await app.ended(tasks[0]?.id ?? "");
+    expect([put.state, put.error]).toEqual(["succeeded", null]);
+    await until("the pool is healthy", 30_000, async () => {
+      type Body = { nodes: { healthy: boolean }[] };
+      return (await app.ask<Body>("GET", `/pools/${pool.id}`)).nodes[0]?.healthy === true;
+    });
+    const made = await app.ask<{ task: { id: string }; guests: { uuid: string }[] }>("POST", "/guests", {
+      name: "on-bricks",
+      templateId,
+      vcpus: 1,
+      memoryMiB: 128,
+      poolId: pool.id,
+    });
+    const ended = await app.ended(made.task.id);
+    expect([ended.state, ended.error]).toEqual(["succeeded", null]);
+    const images = () => readdirSync(disks).filter((name) => name.endsWith(".qcow2"));
+    expect(images()).toHaveLength(1);
+    await until("the guest's agent answers", 120_000, () => soon(libvirtd, "on-bricks", "true"), 500);
+    const gone = await app.ask<{ task: { id: string } }>("DELETE", `/guests/${made.guests[0]?.uuid}`, {
+      force: true,
+    });
+    expect((await app.ended(gone.task.id)).state).toBe("succeeded");
+    expect(images()).toEqual([]);
+  } finally {
+    await lab.close();
+  }
+}, 240_000);

@@ -45,7 +45,7 @@ export const disksPlugin = definePlugin({
     });
     registerSettlements(context);
     startRoutes(context, service);
-    diskPages(context, service, context.use(nodeService), attachment);
+    diskPages(context, service, context.use(nodeService), context.use(poolService), attachment);
   },
   node: startNode,
 });

@@ -13,6 +13,7 @@ import {
   TextInput,
 } from "jimv/ui";
 import type { NodeView } from "../nodes/index.ts";
+import { localPoolId, type PoolView } from "../pools/index.ts";
 import { CreateDisk, type DiskView } from "./contract.ts";
 import { hrefOf, sizeText } from "./pages-parts.tsx";
 import { AttachForm, RenameForm } from "./requests.ts";
@@ -36,9 +37,15 @@ const nameLimits = (): { required: true | undefined; maxlength: number | undefin
 
 const createForm = "disk-create";
 
-export function createDialog(nodes: readonly NodeView[], viewer: Viewer) {
+/** Where a new disk can be made. */
+export interface Places {
+  nodes: readonly NodeView[];
+  pools: readonly PoolView[];
+}
+
+export function createDialog(places: Places, viewer: Viewer) {
   const t = wordsOf(viewer.language);
-  const usable = nodes.some((node) => node.storage !== null);
+  const usable = places.nodes.some((node) => node.storage !== null);
   return (
     <Dialog
       lang={viewer.language}
@@ -54,7 +61,7 @@ export function createDialog(nodes: readonly NodeView[], viewer: Viewer) {
       }
     >
       {usable ? (
-        createFormOf(nodes, viewer, null)
+        createFormOf(places, viewer, null)
       ) : (
         <Notice tone="warn" actions={<Button href="/nodes">{t("disks.page.toNodes")}</Button>}>
           {t("disks.page.noNodes")}
@@ -64,7 +71,7 @@ export function createDialog(nodes: readonly NodeView[], viewer: Viewer) {
   );
 }
 
-export function createFormOf(nodes: readonly NodeView[], viewer: Viewer, tried: TriedForm | null) {
+export function createFormOf({ nodes, pools }: Places, viewer: Viewer, tried: TriedForm | null) {
   const lang = viewer.language;
   const t = wordsOf(lang);
   const { min, max } = constraintsOf(CreateDisk, "sizeGiB");
@@ -111,9 +118,29 @@ export function createFormOf(nodes: readonly NodeView[], viewer: Viewer, tried: 
             }),
           }))}
       />
+      {pools.length > 1 ? (
+        <Select
+          name="poolId"
+          label={t("disks.page.pool")}
+          value={typedIn(tried, "poolId") ?? localPoolId}
+          error={errorIn(tried, "poolId", viewer)}
+          options={pools.map((pool) => ({
+            value: pool.id,
+            label: t("disks.page.poolFree", {
+              pool: pool.name,
+              free: bytes(lang, pool.availableBytes ?? 0),
+              nodes: someOf(pool.presences.map((each) => each.nodeName)),
+            }),
+          }))}
+        />
+      ) : null}
     </Form>
   );
 }
+
+/** A few names stand for many. */
+const someOf = (names: readonly string[]): string =>
+  names.length > 3 ? `${names.slice(0, 3).join(", ")}, … (${names.length})` : names.join(", ");
 
 const attachForm = "disk-attach";
 

@@ -18,6 +18,7 @@ import {
   Time,
 } from "jimv/ui";
 import type { NodeService } from "../nodes/index.ts";
+import type { PoolService } from "../pools/index.ts";
 import type { DiskAttachment, DiskService, DiskView } from "./contract.ts";
 import { wordsOf } from "./words-pages.ts";
 
@@ -26,6 +27,7 @@ export interface DiskPageNeeds {
   context: ControllerContext;
   service: DiskService;
   nodes: Pick<NodeService, "list">;
+  pools: Pick<PoolService, "list">;
   /** Null where no plugin knows guests. */
   attachment(): DiskAttachment | null;
 }

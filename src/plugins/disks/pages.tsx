@@ -2,6 +2,7 @@
 import { actedOn, type ControllerContext, type PageCall, submitForm, type Viewer } from "jimv";
 import { Button, EmptyState, List, PageHead, say } from "jimv/ui";
 import type { NodeService } from "../nodes/index.ts";
+import type { PoolService } from "../pools/index.ts";
 import { CreateDisk, type DiskAttachment, type DiskService } from "./contract.ts";
 import { diskLive } from "./live.tsx";
 import {
@@ -10,6 +11,7 @@ import {
   createDialog,
   createFormOf,
   deleteDialog,
+  type Places,
   renameDialog,
   renameFormOf,
 } from "./pages-dialogs.tsx";
@@ -24,9 +26,10 @@ export function diskPages(
   context: ControllerContext,
   service: DiskService,
   nodes: Pick<NodeService, "list">,
+  pools: Pick<PoolService, "list">,
   attachment: () => DiskAttachment | null,
 ): void {
-  const needs: DiskPageNeeds = { context, service, nodes, attachment };
+  const needs: DiskPageNeeds = { context, service, nodes, pools, attachment };
   const { web } = context;
   lists(needs);
   creating(needs);
@@ -133,6 +136,10 @@ function lists(needs: DiskPageNeeds): void {
 }
 
 function creating(needs: DiskPageNeeds): void {
+  const places = async (): Promise<Places> => {
+    const [nodes, pools] = await Promise.all([needs.nodes.list(), needs.pools.list()]);
+    return { nodes, pools: pools.filter((pool) => pool.presences.some((each) => each.healthy)) };
+  };
   const { web } = needs.context;
   web.form({ name: "disk-create", schema: CreateDisk, role: "operator" });
   web.page({
@@ -140,7 +147,7 @@ function creating(needs: DiskPageNeeds): void {
     path: "/disks/new",
     role: "operator",
     async handle(call) {
-      const dialog = createDialog(await needs.nodes.list(), call.viewer);
+      const dialog = createDialog(await places(), call.viewer);
       return call.partial
         ? { fragment: dialog }
         : {
@@ -161,7 +168,7 @@ function creating(needs: DiskPageNeeds): void {
     role: "operator",
     handle: (call) =>
       submitForm(call, CreateDisk, {
-        again: async (tried) => createFormOf(await needs.nodes.list(), call.viewer, tried),
+        again: async (tried) => createFormOf(await places(), call.viewer, tried),
         async act(value) {
           await needs.service.create(value, call.viewer.actor);
           return actedOn(call, "/disks");
