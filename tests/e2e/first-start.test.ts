@@ -1,11 +1,12 @@
 /** The first start in the browser: the wizard with its one-time code, then sign-in, sign-out, and a template. */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { type App, demoTemplate, until } from "../support/app.ts";
 import { signIn, TestBrowser } from "../support/browser.ts";
 import { type Lab, openLab } from "../support/lab.ts";
+import { run } from "../support/processes.ts";
 
 setDefaultTimeout(240_000);
 
@@ -48,6 +49,37 @@ test("every page leads to the wizard, whose checks run", async () => {
     const text = (await page.locator("main, body").first().textContent()) ?? "";
     return text.includes("9.") && /libvirt/i.test(text);
   });
+});
+
+test("a typed storage folder is looked at: what is free there, and whether it can be one", async () => {
+  const tiny = `${folder}/tiny`;
+  const closed = `${folder}/closed`;
+  for (const [path, options] of [
+    [tiny, "size=8m"],
+    [closed, "ro"],
+  ] as const) {
+    mkdirSync(path);
+    await run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", path]);
+  }
+  try {
+    const field = page.locator('#set-up [name="storagePath"]');
+    const error = page.locator('[data-field="f-storagePath"] > .error');
+    for (const [path, says] of [
+      ["disks", "beginning with a slash"],
+      [`${tiny}/disks`, "only 8 MiB are free"],
+      [`${closed}/disks`, "mounted read-only"],
+    ] as const) {
+      await field.fill(path);
+      await field.press("Tab");
+      await error.filter({ hasText: says }).waitFor();
+    }
+    await field.fill(`${folder}/disks`);
+    await field.press("Tab");
+    await error.waitFor({ state: "hidden" });
+    await page.locator("#folder-space", { hasText: `GiB free for ${folder}/disks` }).waitFor();
+  } finally {
+    for (const path of [tiny, closed]) await run(["umount", path]);
+  }
 });
 
 test("a wrong code is refused at its field, and nothing is made", async () => {

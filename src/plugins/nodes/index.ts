@@ -30,7 +30,7 @@ export {
   type JoinRequest,
   makeJoinToken,
 } from "./joining.ts";
-export { prepareFolder } from "./machine.ts";
+export { lookAtFolder, prepareFolder } from "./machine.ts";
 export { maintenanceDialogs, type NodePanel, nodePanels } from "./panels.ts";
 export { ConfigBody } from "./routes.ts";
 export { type NodeRow, type NodeState, nodes } from "./schema.ts";

@@ -1,8 +1,21 @@
 /** What a node reads of its own machine without libvirt: load, ports, bridges, and the rights on a folder. */
-import { mkdir, readdir, readFile, realpath, rm, rmdir, stat, statfs, writeFile } from "node:fs/promises";
+import { constants } from "node:fs";
+import {
+  access,
+  mkdir,
+  readdir,
+  readFile,
+  realpath,
+  rm,
+  rmdir,
+  stat,
+  statfs,
+  writeFile,
+} from "node:fs/promises";
 import { cpus, loadavg, networkInterfaces, totalmem, uptime } from "node:os";
 import { dirname, join } from "node:path/posix";
 import { AppError } from "jimv";
+import { refusedFolder } from "./folder.ts";
 import type { NodeLoad, PortFacts } from "./heartbeat.ts";
 
 /** Reads the load; the CPUs' share is that since the last call. */
@@ -85,11 +98,53 @@ export async function isBridge(name: string): Promise<boolean> {
   return (await stat(join("/sys/class/net", name, "bridge")).catch(() => null))?.isDirectory() ?? false;
 }
 
+/** A file system with less free space than this holds no guest. */
+const leastFolderBytes = 256 * 1024 ** 2;
+
+/**
+ * Looks at what a folder of this machine would be as storage folder, without making it: the nearest folder that is
+ * there must be one that can be written, on a file system that has room.
+ */
+export async function lookAtFolder(
+  path: string,
+): Promise<{ refusal: AppError | null; availableBytes: number | null }> {
+  const refused = refusedFolder(path);
+  if (refused) return { refusal: new AppError("conflict", refused, { path }), availableBytes: null };
+  let there = path;
+  while (there !== "/" && !(await exists(there))) there = dirname(there);
+  try {
+    if (!(await stat(there)).isDirectory())
+      return {
+        refusal: new AppError("conflict", "nodes.folder.noFolder", { path: there }),
+        availableBytes: null,
+      };
+    // Root may do anything but write on what is mounted read-only, and this tells that, too.
+    await access(there, constants.W_OK);
+    const { bavail, bsize } = await statfs(there);
+    const availableBytes = bavail * bsize;
+    return { refusal: tooSmall(path, availableBytes), availableBytes };
+  } catch (error) {
+    const detail = error instanceof Error ? error.message : String(error);
+    return {
+      refusal: new AppError("conflict", "nodes.folder.denied", { path, detail }),
+      availableBytes: null,
+    };
+  }
+}
+
+function tooSmall(path: string, availableBytes: number): AppError | null {
+  if (availableBytes >= leastFolderBytes) return null;
+  const mib = (bytes: number): number => Math.floor(bytes / 1024 ** 2);
+  const args = { path, free: mib(availableBytes), least: mib(leastFolderBytes) };
+  return new AppError("conflict", "nodes.folder.small", args);
+}
+
 /** QEMU's user passes through, others can't look in. */
 const folderMode = 0o711;
 
 /**
- * Makes the storage folder where it is not there, and tries it: it must be a real folder that can be written.
+ * Makes the storage folder where it is not there, and tries it: it must be a real folder that can be written, with
+ * room for something.
  * Returns the folders above it that QEMU's own user can't pass through.
  * @throws AppError conflict with what is wrong
  */
@@ -109,9 +164,11 @@ export async function prepareFolder(path: string): Promise<string[]> {
     } finally {
       await rm(probe, { force: true });
     }
-    const { type } = await statfs(path);
+    const { type, bavail, bsize } = await statfs(path);
     if (type === procMagic || type === sysfsMagic)
       throw new AppError("conflict", "nodes.folder.system", { path });
+    const small = tooSmall(path, bavail * bsize);
+    if (small) throw small;
   } catch (error) {
     if (error instanceof AppError) throw error;
     throw new AppError("conflict", "nodes.folder.denied", {

@@ -22,6 +22,8 @@ export const nodesWords = defineWords({
     "nodes.folder.system":
       "{path} belongs to the system. Choose a folder of its own, like /var/lib/jimv/disks.",
     "nodes.folder.noFolder": "{path} is not a folder. Choose another path, or remove what is there.",
+    "nodes.folder.small":
+      "Where {path} would be only {free} MiB are free, and a guest needs more: at least {least} MiB. Choose a folder on a larger disk.",
     "nodes.folder.link": "{path} leads elsewhere through a link. Give the real path: {real}",
     "nodes.folder.denied":
       "The folder {path} can't be made or written. See the rights of the folders above it, and whether it is mounted read-only. ({detail})",
@@ -152,6 +154,7 @@ export const nodesWords = defineWords({
     "nodes.folder.plain": "路径请勿包含“..”、重复或结尾的斜杠、控制字符，且不超过 180 个字符。",
     "nodes.folder.system": "{path} 属于系统目录。请选择专用文件夹，例如 /var/lib/jimv/disks。",
     "nodes.folder.noFolder": "{path} 不是文件夹。请换一个路径，或移走该文件。",
+    "nodes.folder.small": "{path} 所在磁盘仅剩 {free} MiB，至少需要 {least} MiB。请选择更大磁盘上的文件夹。",
     "nodes.folder.link": "{path} 经由链接指向别处。请填写真实路径：{real}",
     "nodes.folder.denied":
       "文件夹 {path} 无法创建或写入。请检查上级文件夹的权限，以及是否只读挂载。（{detail}）",

@@ -33,7 +33,7 @@ import { defaultVncPorts, type NodeView } from "../nodes/index.ts";
 import type { Check, SetupCode, SetupHost } from "./contract.ts";
 import { CheckPanels, Summary } from "./readiness.tsx";
 import { SetupForm } from "./requests.ts";
-import type { Setup } from "./service.ts";
+import { freeSpace, type Setup } from "./service.ts";
 
 const languageNames: Record<Language, string> = { en: "English", "zh-CN": "中文" };
 /** Length of a password that the dice make. */
@@ -44,6 +44,8 @@ interface State {
   errors: readonly FieldError[];
   checks: readonly Check[];
   node: NodeView | null;
+  /** What is free where the typed folder would be. */
+  space: Awaited<ReturnType<typeof freeSpace>>;
 }
 
 export function startPages(
@@ -64,6 +66,7 @@ export function startPages(
     errors,
     checks: await setup.checks(),
     node: await setup.node(),
+    space: door.host.localNode === null ? null : await freeSpace(values.storagePath ?? ""),
   });
 
   context.web.page({
@@ -117,6 +120,17 @@ export function startPages(
     },
   });
 
+  context.web.page({
+    method: "POST",
+    path: "/set-up/space",
+    role: "anyone",
+    async handle({ viewer, form }) {
+      if ((await setup.look()) || host.localNode === null) throw new AppError("conflict", "setup.done");
+      const path = typeof form.storagePath === "string" ? form.storagePath : "";
+      return { fragment: <Space viewer={viewer} space={await freeSpace(path)} /> };
+    },
+  });
+
   context.web.form({
     name: "set-up",
     schema: SetupForm,
@@ -161,6 +175,24 @@ async function whole(viewer: Viewer, host: SetupHost, state: State, status: numb
     </PlainFrame>
   );
   return { page: await html(page), title: say("setup.title"), frame: "bare", status };
+}
+
+/** What is free where the folder would be; asked anew whenever another one was typed. */
+function Space({ viewer: { say }, space }: { viewer: Viewer; space: State["space"] }) {
+  const gib = space === null ? 0 : Math.floor((space.availableBytes / 1024 ** 3) * 10) / 10;
+  return (
+    <p
+      class="hint"
+      id="folder-space"
+      role="status"
+      hx-post="/set-up/space"
+      hx-trigger="change from:#f-storagePath"
+      hx-include="#f-storagePath"
+      hx-swap="outerHTML"
+    >
+      {space === null ? "" : say("setup.found.space", { path: space.path, gib })}
+    </p>
+  );
 }
 
 function SetupFormView({ viewer, state, host }: { viewer: Viewer; state: State; host: SetupHost }) {
@@ -210,6 +242,7 @@ function SetupFormView({ viewer, state, host }: { viewer: Viewer; state: State; 
             hint={say("nodes.config.folderHint")}
             mono
           />
+          {host.localNode === null ? null : <Space viewer={viewer} space={state.space} />}
           <Select
             {...field("bridge")}
             label={say("nodes.config.bridge")}

@@ -1,6 +1,4 @@
 /** The rules of the first start: who may do it, once, and what it does. */
-import { statfs } from "node:fs/promises";
-import { dirname } from "node:path/posix";
 import {
   type AccessService,
   type Actor,
@@ -11,7 +9,7 @@ import {
   type SettingsDesk,
   type Store,
 } from "jimv";
-import { type NodeConfig, type NodeService, NodeSettings } from "../nodes/index.ts";
+import { lookAtFolder, type NodeConfig, type NodeService, NodeSettings } from "../nodes/index.ts";
 import { type Facts, judge } from "./checks.ts";
 import type { Check, SetupHost, SetupInput, SetupService } from "./contract.ts";
 
@@ -81,6 +79,9 @@ export class Setup implements SetupService {
     const config = { storagePath, bridge, vncPortFirst, vncPortLast };
     const refusal = this.ground.nodes.refusalOf(config);
     if (refusal) return refusal;
+    // Its node is this machine: what the node would say of the folder can be said at once.
+    const { refusal: folder } = await lookAtFolder(storagePath);
+    if (folder) return fieldError("storagePath", folder.word, folder.args);
     const node = await this.node();
     if (bridge !== null && node && !node.bridges.includes(bridge))
       return fieldError("bridge", "nodes.noBridge", { bridge });
@@ -126,11 +127,8 @@ export class Setup implements SetupService {
   }
 }
 
-/** Free space where a folder is or would be made. */
-async function freeSpace(path: string): Promise<{ path: string; availableBytes: number } | null> {
-  for (let folder = path; ; folder = dirname(folder)) {
-    const facts = await statfs(folder).catch(() => null);
-    if (facts) return { path, availableBytes: facts.bavail * facts.bsize };
-    if (folder === "/") return null;
-  }
+/** Free space where a folder is or would be made; null where that can't be told. */
+export async function freeSpace(path: string): Promise<{ path: string; availableBytes: number } | null> {
+  const { availableBytes } = await lookAtFolder(path);
+  return availableBytes === null ? null : { path, availableBytes };
 }
