@@ -28,6 +28,7 @@ export { type DomainHoldings, readHoldings } from "./core/libvirt/definition.ts"
 export * from "./core/libvirt/hypervisor.ts";
 export type { Log } from "./core/log/log.ts";
 export * from "./core/plugin.ts";
+export { type Remembered, remembered } from "./core/remembered.ts";
 export type {
   Command,
   Envelope,

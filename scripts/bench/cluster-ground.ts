@@ -21,6 +21,7 @@ function guestRow(i: number, nodeCount: number, now: number): NewRow<typeof gues
     name,
     nameKey: name.toLowerCase(),
     remark: pick(remarks, i >> 3),
+    remarkKey: pick(remarks, i >> 3),
     nodeName: nodeName(i % nodeCount),
     templateName: "Debian 12",
     state: "running",
@@ -37,7 +38,7 @@ function guestRow(i: number, nodeCount: number, now: number): NewRow<typeof gues
     vncListen: "127.0.0.1",
     vncPasswordSealed: "x".repeat(80),
     hostname: name.toLowerCase(),
-    // As of a guest that has just come: its node need not have told of it yet.
+    observedState: "running",
     observedAt: now,
     observedIncarnation: 0,
     observedSequence: 0,

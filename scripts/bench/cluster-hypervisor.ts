@@ -10,6 +10,7 @@ const pace = { callMilliseconds: 2, copyMilliseconds: 500, migrateMilliseconds: 
 
 export class BenchHypervisor extends PretendedHypervisor {
   private folder = "";
+  private held: PromiseWithResolvers<void> | null = null;
 
   constructor(
     machine: Machine,
@@ -17,6 +18,21 @@ export class BenchHypervisor extends PretendedHypervisor {
     process: PretendedProcess,
   ) {
     super(machine, realClock, process, pace, () => undefined, new Map());
+  }
+
+  /** Lists of domains wait from now on, until `release`. */
+  hold(): void {
+    this.held ??= Promise.withResolvers();
+  }
+
+  release(): void {
+    this.held?.resolve();
+    this.held = null;
+  }
+
+  override async domains(): ReturnType<PretendedHypervisor["domains"]> {
+    await this.held?.promise;
+    return super.domains();
   }
 
   override async host(): Promise<HostFacts> {

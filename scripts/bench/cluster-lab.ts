@@ -21,7 +21,7 @@ export interface Scale {
 }
 
 export const joinMilliseconds = 180_000;
-const listMilliseconds = 60_000;
+const listMilliseconds = 120_000;
 const restartMilliseconds = 120_000;
 /** Between two requests of the person who looks at lists meanwhile. */
 const lookPauseMilliseconds = 100;
@@ -154,13 +154,16 @@ export class Lab {
     return (performance.now() - begun) / 1000;
   }
 
-  /** Adds guests up to `to`, and waits until their nodes have told of all of them. */
+  /** Adds guests up to `to`, and waits until nobody misses one. */
   async addGuests(from: number, to: number): Promise<void> {
+    this.nodes.say({ say: "hold" });
+    // Lists that are under way know nothing of them.
+    await Bun.sleep(timing.fullListMilliseconds / 2);
     await addGuests(this.store, { from, to }, this.scale.nodes);
     this.nodes.say({ say: "guests", count: to });
     await this.nodes.hear("guests", listMilliseconds);
     await until("all guests were seen", listMilliseconds, async () =>
-      (await this.count("guests where observed_state is not null")) === to ? true : undefined,
+      (await this.count("guests where state = 'running'")) === to ? true : undefined,
     );
   }
 

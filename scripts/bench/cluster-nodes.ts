@@ -31,6 +31,8 @@ export interface Order {
 
 /** What the bench says. */
 export type Saying =
+  /** No lists of domains until the next word about guests: rows are being made of which no node knows. */
+  | { say: "hold" }
   /** All nodes together have so many guests from now on. */
   | { say: "guests"; count: number }
   /** So many changes a second from now on; 0 ends it, and the lags so far are told. */
@@ -87,6 +89,7 @@ async function post<T>(path: string, body: unknown): Promise<T> {
 
 interface Member {
   machine: Machine;
+  hypervisor: BenchHypervisor;
   outbox: TimedOutbox;
   clusterId: string;
 }
@@ -108,6 +111,7 @@ async function join(i: number): Promise<Member> {
   };
   const { clusterId, road: ticket } = await post<JoinAnswer>("/nodes/join", request);
   const machine = new Machine(realClock);
+  const hypervisor = new BenchHypervisor(machine, name, new PretendedProcess(name, () => null));
   const outbox = new TimedOutbox(":memory:", realClock, name);
   const log = stderrLog("error");
   const node = new Node(
@@ -124,13 +128,13 @@ async function join(i: number): Promise<Member> {
       log,
       outbox,
       key,
-      hypervisor: new BenchHypervisor(machine, name, new PretendedProcess(name, () => null)),
+      hypervisor,
       clusterId,
     },
     { name, machineId, version, features: [] },
   );
   await node.start(builtInPlugins);
-  return { machine, outbox, clusterId };
+  return { machine, hypervisor, outbox, clusterId };
 }
 
 const members: Member[] = [];
@@ -177,8 +181,13 @@ realClock.every(tickMilliseconds, () => {
 });
 
 function obey(saying: Saying): void {
+  if (saying.say === "hold") {
+    for (const { hypervisor } of members) hypervisor.hold();
+    return;
+  }
   if (saying.say === "guests") {
     addGuests(saying.count);
+    for (const { hypervisor } of members) hypervisor.release();
     tell({ hear: "guests" });
     return;
   }

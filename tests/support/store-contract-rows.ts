@@ -8,6 +8,7 @@ import {
   eq,
   gt,
   gte,
+  holds,
   inArray,
   insert,
   isNotNull,
@@ -232,6 +233,31 @@ export function rowsContract(name: string, open: () => Promise<Store>): void {
         expect(await names(store, contains(guests.name, needle))).toEqual(contained);
         expect(await names(store, startsWith(guests.name, needle))).toEqual(started);
       }
+    });
+
+    test("holds takes every character as itself, and the case too; values gives one column", async () => {
+      const store = await fresh();
+      const keys = ["100% sure", "a_b", "web-1", "数据库", "x\0y"];
+      await store.run(
+        insert(
+          guests,
+          keys.map((nameKey, i) => guest(i + 1, { nameKey })),
+        ),
+      );
+      const found = (text: string, limit?: number): Promise<string[]> =>
+        store.values(guests, guests.nameKey, { where: holds(guests.nameKey, text), limit });
+      for (const [text, expected] of [
+        ["%", ["100% sure"]],
+        ["_", ["a_b"]],
+        ["eb-", ["web-1"]],
+        ["Web", []],
+        ["据", ["数据库"]],
+        ["\0y", ["x\0y"]],
+        ["' or 1=1 --", []],
+      ] as const)
+        expect(await found(text)).toEqual([...expected]);
+      expect((await found("", 2)).length).toBe(2);
+      expect((await store.values(guests, guests.memoryMiB)).length).toBe(keys.length);
     });
 
     test("orders, limits and offsets", async () => {

@@ -132,7 +132,18 @@ export interface LiveView {
   topics: string[];
   role: Role;
   /** The payloads (from `replace`, `remove`, `append` of the UI) for a change of `event.key`; [] for nothing. */
-  render(event: LiveEvent, context: { viewer: Viewer; key: string | null }): Promise<string[]>;
+  render(event: LiveEvent, context: LiveContext): Promise<string[]>;
+  /**
+   * Instead of `render`, for all changes that came while the page was being sent the last ones (of one thing only the
+   * newest): where a page shows sums, they are counted once.
+   */
+  renderAll?(events: readonly LiveEvent[], context: LiveContext): Promise<string[]>;
+}
+
+/** Who looks, and what the page's view was given after its colon. */
+export interface LiveContext {
+  viewer: Viewer;
+  key: string | null;
 }
 
 /** A fact that happened, as stored in the event log. */

@@ -5,7 +5,7 @@
 import type { Clock } from "../clock.ts";
 import { AppError, errorText } from "../errors.ts";
 import type { Undo } from "../undo.ts";
-import type { LiveEvent, LiveView, Viewer } from "./contract.ts";
+import type { LiveEvent, LiveView } from "./contract.ts";
 import type { EventHub } from "./hub.ts";
 import type { WebLog } from "./problem.ts";
 import { type Message, SseStream } from "./sse.ts";
@@ -51,8 +51,18 @@ export class Streams {
       startOver: { data: this.needs.reload() },
       render: async (events) => {
         const messages: Message[] = [];
-        for (const { held: each, event } of coalesce(mine, events))
-          for (const data of await this.payloads(each, event, viewer)) messages.push({ data });
+        const newest = coalesce(events);
+        for (const { view, key } of mine) {
+          const about = newest.filter((event) => view.topics.includes(event.topic));
+          if (view.renderAll && about.length > 0) {
+            const all = () => view.renderAll?.(about, { viewer, key }) ?? Promise.resolve([]);
+            for (const data of await this.payloads(view, about, all)) messages.push({ data });
+            continue;
+          }
+          for (const event of about)
+            for (const data of await this.payloads(view, [event], () => view.render(event, { viewer, key })))
+              messages.push({ data });
+        }
         return messages;
       },
     });
@@ -159,12 +169,16 @@ export class Streams {
     return stream.response;
   }
 
-  private async payloads({ view, key }: HeldView, event: LiveEvent, viewer: Viewer): Promise<string[]> {
+  private async payloads(
+    view: LiveView,
+    events: readonly LiveEvent[],
+    render: () => Promise<string[]>,
+  ): Promise<string[]> {
     try {
-      return await view.render(event, { viewer, key });
+      return await render();
     } catch (error) {
       // The page misses one change; a reload for each event would make it unusable.
-      this.needs.log.error(`live view "${view.name}" failed on "${event.topic}"`, {
+      this.needs.log.error(`live view "${view.name}" failed on "${events[0]?.topic}"`, {
         error: errorText(error),
       });
       return [];
@@ -204,11 +218,8 @@ export class Streams {
   }
 }
 
-/** Which views to render for which events: of several events of one thing, only the last one. */
-function* coalesce(
-  held: readonly HeldView[],
-  events: readonly LiveEvent[],
-): Generator<{ held: HeldView; event: LiveEvent }> {
+/** Of several events of one thing, only the last one, in the order of those. */
+function coalesce(events: readonly LiveEvent[]): LiveEvent[] {
   const last = new Map<string, LiveEvent>();
   for (const event of events) {
     const thing = JSON.stringify([event.topic, event.key]);
@@ -216,6 +227,5 @@ function* coalesce(
     last.delete(thing);
     last.set(thing, event);
   }
-  for (const event of last.values())
-    for (const each of held) if (each.view.topics.includes(event.topic)) yield { held: each, event };
+  return [...last.values()];
 }

@@ -21,6 +21,7 @@ import {
 import { type Peer, peers } from "../tasks/schema.ts";
 import type { Undo } from "../undo.ts";
 import type { ControllerRoad, Envelope, ReportEffects, ReportHandler } from "./contract.ts";
+import { GroupCommit } from "./group-commit.ts";
 
 /** How often a report is tried whose rows changed under it. */
 const staleTries = 5;
@@ -37,6 +38,7 @@ export class Applier {
   private term: Term = { epoch: undefined, known: new Map() };
   /** The end of what is under way, by node: reports of one node are applied in order, those of several at once. */
   private readonly chains = new Map<string, Promise<void>>();
+  private readonly commits: GroupCommit;
 
   constructor(
     private readonly world: {
@@ -49,7 +51,9 @@ export class Applier {
     },
     /** The lease's epoch, so that a controller that lost the lead can't write as leader. */
     private readonly epoch: () => number | undefined,
-  ) {}
+  ) {
+    this.commits = new GroupCommit(world.store);
+  }
 
   on(kind: string, handler: ReportHandler): Undo {
     if (this.handlers.has(kind)) throw new Error(`report kind "${kind}" is handled twice`);
@@ -192,7 +196,7 @@ export class Applier {
   }
 
   private write(term: Term, statements: Statement[], events: EventRow[]): Promise<void> {
-    return this.world.store.batch(statements, { events, epoch: term.epoch });
+    return this.commits.batch(statements, { events, epoch: term.epoch });
   }
 
   private async effectsOf(envelope: Envelope): Promise<ReportEffects> {

@@ -13,8 +13,11 @@ import type { RedisKeys } from "./redis-keys.ts";
 import type { RedisLink } from "./redis-link.ts";
 import { decodeReports, entriesOf, isId, type StreamEntry, streamsOf } from "./wire.ts";
 
-/** Nodes whose reports are applied at once. Fewer than the store has connections, so that people are served, too. */
-const atOnce = 6;
+/**
+ * Nodes whose reports are applied at once. Their batches are committed together, so more of them make fewer commits;
+ * their questions to the store stand in line with those of people.
+ */
+const atOnce = 16;
 /** Entries of one node in one answer, and handed over at once. */
 const entriesAtOnce = 32;
 /** A node of which so many entries wait is not read further. */

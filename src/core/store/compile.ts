@@ -45,6 +45,10 @@ function expression(dialect: Dialect, table: Table, node: Expression): SQL {
       return orm.isNotNull(at(node.column));
     case "contains":
       return orm.sql`${position(dialect, at(node.column), node.text)} > 0`;
+    case "holds":
+      return dialect.name === "sqlite"
+        ? orm.sql`instr(${at(node.column)}, ${node.text}) > 0`
+        : orm.sql`locate(${node.text}, ${at(node.column)}) > 0`;
     case "startsWith":
       return orm.sql`${position(dialect, at(node.column), node.text)} = 1`;
     case "and":
@@ -103,6 +107,22 @@ export function selectQuery(dialect: Dialect, table: Table, options: SelectOptio
     .$dynamic();
   if (limit !== undefined) built = built.limit(limit);
   if (options.offset !== undefined) built = built.offset(options.offset);
+  return query(built.toSQL(), true);
+}
+
+/** One column of the rows that match. */
+export function valuesQuery(
+  dialect: Dialect,
+  table: Table,
+  column: Column,
+  options: Pick<SelectOptions, "where" | "limit">,
+): Query {
+  let built = dialect.builder
+    .select({ value: orm.sql<unknown>`${twinColumn(dialect, table, column)}` })
+    .from(dialect.twin(table))
+    .where(condition(dialect, table, options.where))
+    .$dynamic();
+  if (options.limit !== undefined) built = built.limit(options.limit);
   return query(built.toSQL(), true);
 }
 

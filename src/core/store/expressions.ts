@@ -7,7 +7,7 @@ export type Expression =
   | { readonly op: Comparison; readonly column: Column; readonly value: unknown }
   | { readonly op: "in" | "notIn"; readonly column: Column; readonly values: readonly unknown[] }
   | { readonly op: "isNull" | "isNotNull"; readonly column: Column }
-  | { readonly op: "contains" | "startsWith"; readonly column: Column; readonly text: string }
+  | { readonly op: "contains" | "startsWith" | "holds"; readonly column: Column; readonly text: string }
   | { readonly op: "and" | "or"; readonly parts: readonly Expression[] }
   | { readonly op: "not"; readonly part: Expression };
 
@@ -52,6 +52,13 @@ export function isNotNull(column: Column): Expression {
  */
 export function contains(column: Column<string>, text: string): Expression {
   return { op: "contains", column, text };
+}
+/**
+ * The text stands somewhere in the column, exactly as it is written. With a column of text that is in lower case
+ * already, and stands in an index, this is several times as fast as `contains`.
+ */
+export function holds(column: Column<string>, text: string): Expression {
+  return { op: "holds", column, text };
 }
 /** The column begins with the text, upper and lower case alike, as in `contains`. */
 export function startsWith(column: Column<string>, text: string): Expression {

@@ -9,6 +9,7 @@
  *   changed nothing and is run again, a bounded number of times.
  * - Every wait has an end (`core/timing.ts`); a query that takes too long costs its connection.
  */
+import type { PoolConnection as PlainConnection } from "mysql2";
 import { createPool, type PoolConnection, type ResultSetHeader, TypedParameter } from "mysql2/promise";
 import { timing } from "../timing.ts";
 import type { Query } from "./dialect.ts";
@@ -261,9 +262,15 @@ async function run(
   const values = query.params.map((value) =>
     typeof value === "number" ? TypedParameter.LONGLONG(value) : value,
   );
-  const answer = connection.execute({ sql: query.sql, values, rowsAsArray: true });
+  // Past the driver's promises, each of which makes an Error for its stack beforehand: a tenth of a query's price.
+  const answer = new Promise<unknown>((resolve, reject) => {
+    const plain = connection.connection as unknown as PlainConnection;
+    plain.execute({ sql: query.sql, values, rowsAsArray: true }, (error, result) =>
+      error ? reject(error) : resolve(result),
+    );
+  });
   try {
-    const [result] = await deadline(answer, milliseconds, () => tooSlow(connection, milliseconds));
+    const result = await deadline(answer, milliseconds, () => tooSlow(connection, milliseconds));
     if (Array.isArray(result)) return { affected: 0, rows: result as unknown[][] };
     return { affected: (result as ResultSetHeader).affectedRows, rows: [] };
   } catch (error) {

@@ -29,7 +29,16 @@ import { Assignment } from "./assignment.ts";
 import { type Bookings, isOvertaken } from "./bookings.ts";
 import { bytesPerGiB, type Capacity, type ReadyNode } from "./capacity.ts";
 import { type BootLuggage, carried, guestBeforeCreate, guestCreating, type NewGuest } from "./contract.ts";
-import { checkName, diskTarget, freePorts, hostnameOf, nameKeyOf, namesOf, randomMac } from "./naming.ts";
+import {
+  checkName,
+  diskTarget,
+  freePorts,
+  hostnameOf,
+  nameKeyOf,
+  namesOf,
+  randomMac,
+  remarkKeyOf,
+} from "./naming.ts";
 import type { Ground, GuestNeeds } from "./needs.ts";
 import type { Need } from "./placement.ts";
 import { type CreateGuest, passwordLength } from "./requests.ts";
@@ -250,6 +259,7 @@ export class Creation {
       name,
       nameKey: nameKeyOf(name),
       remark: request.remark ?? "",
+      remarkKey: remarkKeyOf(request.remark ?? ""),
       nodeName: node.name,
       templateId: template.id,
       templateName: template.name,

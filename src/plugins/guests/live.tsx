@@ -1,5 +1,5 @@
 /** What of the guests' pages changes by itself: rows and counts of the list, and the parts of a guest's page. */
-import { AppError, type LiveEvent, type Viewer } from "jimv";
+import { AppError, type LiveContext, type LiveEvent, type Viewer } from "jimv";
 import { html, prepend, remove, replace, TableRow } from "jimv/ui";
 import { detailsTopic } from "./details.ts";
 import { GuestGone, type GuestTab, guestScene, guestTabs } from "./pages-guest.tsx";
@@ -7,7 +7,7 @@ import { GuestDisks, GuestFacts, GuestHappened } from "./pages-guest-facts.tsx";
 import { GuestHead, GuestNow } from "./pages-guest-head.tsx";
 import { GuestScreenshot, GuestXml } from "./pages-guest-look.tsx";
 import { countPayloads, isListed, listLive, newerPayload } from "./pages-list.tsx";
-import { type Asked, guestList, newestFirst } from "./pages-list-address.ts";
+import { guestList, newestFirst } from "./pages-list-address.ts";
 import { guestTable, type PageNeeds, rowId } from "./pages-parts.tsx";
 
 /** What events tell of a guest; see `guestEvent`. */
@@ -31,12 +31,8 @@ export function guestLive(needs: PageNeeds): void {
     name: listLive,
     topics: ["guest", "task", "foreign"],
     role: "reader",
-    async render(event, { viewer, key }) {
-      const shown = guestList.ofView(key);
-      if (event.topic === "foreign") return countPayloads(shown, viewer, needs);
-      const subject = subjectOf(event);
-      return subject ? rowPayloads(subject, shown, viewer, needs) : [];
-    },
+    render: (event, context) => listPayloads([event], context, needs),
+    renderAll: (events, context) => listPayloads(events, context, needs),
   });
   web.live({
     name: "guest",
@@ -53,23 +49,41 @@ export function guestLive(needs: PageNeeds): void {
   });
 }
 
-async function rowPayloads(
-  subject: { uuid: string; counts: boolean; made: boolean },
-  shown: Asked,
-  viewer: Viewer,
+/** The rows of all guests that the events are about, each once, and then the counts. */
+async function listPayloads(
+  events: readonly LiveEvent[],
+  { viewer, key }: LiveContext,
   needs: PageNeeds,
 ): Promise<string[]> {
-  const [guest] = await needs.service.views([subject.uuid]);
-  const counts = subject.counts ? await countPayloads(shown, viewer, needs) : [];
-  const id = rowId(subject.uuid);
-  if (!guest) return [remove(id), ...counts];
-  const row = await html(<TableRow spec={guestTable(viewer)} row={guest} lang={viewer.language} />);
-  // Where it is there already, it is replaced. Into a list that it belongs into it comes on top where the newest are on
-  // top; elsewhere nothing jumps.
-  const comes = subject.made && (await isListed(subject.uuid, shown, needs));
-  if (comes && shown.page === 1 && shown.sort === newestFirst)
-    return [prepend("guests-rows", row), ...counts];
-  return [replace(id, row), ...(comes ? [await newerPayload(shown, viewer)] : []), ...counts];
+  const shown = guestList.ofView(key);
+  const subjects = new Map<string, { made: boolean }>();
+  let counts = false;
+  for (const event of events) {
+    const subject = subjectOf(event);
+    if (event.topic === "foreign" || subject?.counts) counts = true;
+    if (!subject) continue;
+    const made = subject.made || (subjects.get(subject.uuid)?.made ?? false);
+    subjects.set(subject.uuid, { made });
+  }
+  const found = await needs.service.views([...subjects.keys()]);
+  const guests = new Map(found.map((guest) => [guest.uuid, guest]));
+  const spec = guestTable(viewer);
+  const payloads: string[] = [];
+  for (const [uuid, { made }] of subjects) {
+    const guest = guests.get(uuid);
+    const id = rowId(uuid);
+    if (!guest) {
+      payloads.push(remove(id));
+      continue;
+    }
+    const row = await html(<TableRow spec={spec} row={guest} lang={viewer.language} />);
+    // Where it is there already, it is replaced. Into a list that it belongs into it comes on top where the newest are
+    // on top; elsewhere nothing jumps.
+    const comes = made && (await isListed(uuid, shown, needs));
+    if (comes && shown.page === 1 && shown.sort === newestFirst) payloads.push(prepend("guests-rows", row));
+    else payloads.push(replace(id, row), ...(comes ? [await newerPayload(shown, viewer)] : []));
+  }
+  return counts ? [...payloads, ...(await countPayloads(shown, viewer, needs))] : payloads;
 }
 
 async function guestPayloads(

@@ -1,5 +1,6 @@
 /** Names of guests, and everything else that is made up when one is created: hostname, MAC, ports, passwords. */
 import { AppError, fieldError } from "jimv";
+import { remarkKeyLength } from "./schema.ts";
 
 /** Names that libvirt would let through but JimV never shows (libguestfs' helpers). */
 const hiddenPrefix = "guestfs-";
@@ -7,6 +8,10 @@ const nameCharacters = /^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$/;
 const hostnameLabel = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/;
 /** Of a name; also of a hostname's label, and of Linux's host name. */
 export const longestName = 63;
+
+/** What a search finds a remark by. */
+export const remarkKeyOf = (remark: string): string =>
+  [...remark.toLowerCase()].slice(0, remarkKeyLength).join("");
 
 /** The key that makes names unique whatever their case. */
 export const nameKeyOf = (name: string): string => name.toLowerCase();

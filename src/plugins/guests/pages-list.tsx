@@ -30,7 +30,7 @@ export async function listPage(state: Asked, viewer: Viewer, needs: PageNeeds) {
   const t = wordsOf(lang);
   const [counts, foreign] = await Promise.all([needs.service.counts(), needs.service.foreign()]);
   const total = sumOf(counts);
-  const found = await foundBy(state, needs);
+  const found = state.show === "foreign" ? { items: [], total: 0 } : await foundBy(state, needs);
   const segments = (
     <GuestSegments counts={counts} foreign={foreign.length} show={state.show} viewer={viewer} />
   );
@@ -61,7 +61,7 @@ export async function listPage(state: Asked, viewer: Viewer, needs: PageNeeds) {
           label={say(lang, "nav.guests")}
           placeholder={t("guests.page.filter")}
           beside={segments}
-          empty={await emptyList(viewer, needs)}
+          empty={total === 0 ? await emptyList(viewer, needs) : null}
           hidesSome={total > 0}
           live={listLive}
           rangeId="guests-range"
@@ -146,8 +146,7 @@ function GuestSegments(p: {
 /** Payloads that bring the counts of an open list up to date. */
 export async function countPayloads(state: Asked, viewer: Viewer, needs: PageNeeds): Promise<string[]> {
   const lang = viewer.language;
-  const counts = await needs.service.counts();
-  const foreign = (await needs.service.foreign()).length;
+  const [counts, { length: foreign }] = await Promise.all([needs.service.counts(), needs.service.foreign()]);
   const total = sumOf(counts);
   const text = wordsOf(lang)("guests.page.sub", { running: counts.get("running") ?? 0, total });
   const range = (

@@ -4,10 +4,10 @@ import {
   and,
   asc,
   type Column,
-  contains,
   desc,
   type Expression,
   eq,
+  holds,
   inArray,
   or,
   pageOf,
@@ -44,19 +44,39 @@ const cancellableKinds = new Set(
   [createGuest, shutdownGuest, initGuest].filter((kind) => kind.cancellable).map((kind) => kind.kind),
 );
 
-/** What a list's query means to the store; undefined for all guests. */
-function whereOf(query: Pick<GuestListQuery, "q" | "state" | "group" | "nodeName" | "templateId">) {
-  const { q, state, group, nodeName, templateId } = query;
-  const text = q?.trim();
+type Filters = Pick<GuestListQuery, "state" | "group" | "nodeName" | "templateId">;
+
+/** With more finds than this a search reads the rows in their order until a page is full, which is soon then. */
+const mostFinds = 400;
+
+/** What a list's filters mean to the store. */
+function filtersOf({ state, group, nodeName, templateId }: Filters): Expression {
   const parts: (Expression | undefined)[] = [
     state === undefined ? undefined : eq(guests.state, state),
     group === undefined ? undefined : inArray(guests.state, guestGroups[group]),
     nodeName === undefined ? undefined : eq(guests.nodeName, nodeName),
     templateId === undefined ? undefined : eq(guests.templateId, templateId),
-    text ? or(contains(guests.name, text), contains(guests.remark, text), eq(guests.uuid, text)) : undefined,
   ];
   return and(...parts);
 }
+
+/** What a whole query means to the store. */
+const whereOf = (query: Filters & { q?: string | undefined }): Expression => {
+  const text = query.q?.trim();
+  return and(filtersOf(query), text ? searchOf(text) : undefined);
+};
+
+/** A part of the name or of the remark's beginning, in either case, or the whole uuid. */
+function searchOf(text: string): Expression {
+  const key = text.toLowerCase();
+  const isUuid = key.length === uuidLength && key.includes("-");
+  return or(
+    holds(guests.nameKey, key),
+    holds(guests.remarkKey, key),
+    isUuid ? eq(guests.uuid, key) : undefined,
+  );
+}
+const uuidLength = 36;
 
 export class GuestReading {
   constructor(
@@ -66,11 +86,15 @@ export class GuestReading {
 
   async list(query: GuestListQuery) {
     const { store } = this.ground;
-    const where = whereOf(query);
+    const filters = filtersOf(query);
+    const text = query.q?.trim();
+    const where = text ? and(filters, await this.narrowed(searchOf(text))) : filters;
     const { field, descending } = sortOf(query.sort, "name");
-    const order = descending ? desc(columns[field]) : asc(columns[field]);
+    const order = descending ? desc : asc;
+    // Both in one direction, as an index has them.
+    const orderBy = [columns[field], guests.nameKey].map((column) => order(column));
     const [rows, total] = await Promise.all([
-      store.select(guests, { where, orderBy: [order, asc(guests.nameKey)], ...windowOf(query) }),
+      store.select(guests, { where, orderBy, ...windowOf(query) }),
       store.count(guests, where),
     ]);
     return pageOf(await this.viewsOf(rows), total, query);
@@ -94,6 +118,15 @@ export class GuestReading {
       store.count(guests, where),
     ]);
     return { guests: found.map(({ uuid, name }) => ({ uuid, name })), total };
+  }
+
+  /** A search as the guests that it finds, where they are few: the search is then made once, in its index. */
+  private async narrowed(search: Expression): Promise<Expression> {
+    const found = await this.ground.store.values(guests, guests.uuid, {
+      where: search,
+      limit: mostFinds + 1,
+    });
+    return found.length > mostFinds ? search : inArray(guests.uuid, found);
   }
 
   async views(uuids: readonly string[]): Promise<GuestView[]> {

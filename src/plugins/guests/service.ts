@@ -29,7 +29,7 @@ import {
 import { Creation, guestEvent } from "./creation.ts";
 import { prepareInit } from "./init.ts";
 import { lookTopic } from "./looking.ts";
-import { checkName, nameKeyOf } from "./naming.ts";
+import { checkName, nameKeyOf, remarkKeyOf } from "./naming.ts";
 import type { Ground, GuestNeeds, PlaceableNode } from "./needs.ts";
 import { GuestReading } from "./reading.ts";
 import type { ChangeGuest, CreateGuest, DeleteGuest } from "./requests.ts";
@@ -172,13 +172,14 @@ export class Guests extends GuestReading implements GuestService {
   async change(uuid: string, change: ChangeGuest, actor: Actor) {
     const task = await this.deciding(uuid, async (guest) => {
       const { remark } = change;
+      const remarked = remark === undefined ? {} : { remark, remarkKey: remarkKeyOf(remark) };
       const name = change.name === guest.name ? undefined : change.name;
       const vcpus = change.vcpus === guest.vcpus ? undefined : change.vcpus;
       const memoryMiB = change.memoryMiB === guest.memoryMiB ? undefined : change.memoryMiB;
       if (name === undefined && vcpus === undefined && memoryMiB === undefined) {
         if (remark !== undefined)
           await this.ground.commit(
-            [update(guests, { remark }, eq(guests.uuid, uuid), { expect: 1 })],
+            [update(guests, remarked, eq(guests.uuid, uuid), { expect: 1 })],
             [guestEvent(uuid)],
           );
         return null;
@@ -205,7 +206,7 @@ export class Guests extends GuestReading implements GuestService {
       });
       // The name is booked at once, so that nobody else gets it; sizes follow when the node has changed them.
       const booked = name === undefined ? {} : { name, nameKey: nameKeyOf(name) };
-      await this.begin(guest, { remark, ...booked }, prepared);
+      await this.begin(guest, { ...remarked, ...booked }, prepared);
       return { id: prepared.id };
     });
     return { task, guest: await this.get(uuid) };

@@ -1,5 +1,5 @@
 /** What of nodes changes by itself: rows and head of the list, and one node's page. */
-import type { ControllerContext } from "jimv";
+import type { ControllerContext, LiveEvent, Viewer } from "jimv";
 import { html, replace, TableRow } from "jimv/ui";
 import { taskTable } from "../tasks/index.ts";
 import { NodePage, nodeTasksId } from "./detail.tsx";
@@ -11,21 +11,31 @@ export function startLive(context: ControllerContext, service: NodeService, page
   const { web, clock } = context;
   const now = (): number => clock.now();
 
+  /** The head once, and the rows of the nodes that the events are about. */
+  const listPayloads = async (events: readonly LiveEvent[], viewer: Viewer): Promise<string[]> => {
+    const all = await service.list();
+    const about = new Set(events.map(({ key }) => key));
+    const entries = await pages.entries(all.filter(({ name }) => about.has(name)));
+    if (entries.length === 0) return [];
+    const spec = nodeTable(viewer, now);
+    const rows = entries.map(async (entry) =>
+      replace(
+        rowIdOf(entry.node.name),
+        await html(<TableRow spec={spec} row={entry} lang={viewer.language} />),
+      ),
+    );
+    return [
+      replace("nodes-head", await html(<NodesHead viewer={viewer} all={all} />)),
+      ...(await Promise.all(rows)),
+    ];
+  };
+
   web.live({
     name: "nodes",
     topics: ["node"],
     role: "reader",
-    async render({ key: name }, { viewer }) {
-      const all = await service.list();
-      const node = all.find((one) => one.name === name);
-      const [entry] = node ? await pages.entries([node]) : [];
-      if (!entry) return [];
-      const row = <TableRow spec={nodeTable(viewer, now)} row={entry} lang={viewer.language} />;
-      return [
-        replace("nodes-head", await html(<NodesHead viewer={viewer} all={all} />)),
-        replace(rowIdOf(name), await html(row)),
-      ];
-    },
+    render: (event, { viewer }) => listPayloads([event], viewer),
+    renderAll: (events, { viewer }) => listPayloads(events, viewer),
   });
 
   web.live({

@@ -1,5 +1,14 @@
 /** The pages of nodes: the list, one node, and setting one up. */
-import { AppError, type ControllerContext, fieldError, type PageAnswer, parseForm, type Viewer } from "jimv";
+import {
+  AppError,
+  type ControllerContext,
+  fieldError,
+  type PageAnswer,
+  parseForm,
+  remembered,
+  timing,
+  type Viewer,
+} from "jimv";
 import { Button, EmptyState, List, listAddress, mebibytes, PageHead, toasted } from "jimv/ui";
 import { taskService } from "../tasks/index.ts";
 import { ConfigForm, ConfigureForm, ConfigurePage } from "./configure.tsx";
@@ -64,6 +73,18 @@ export function startPages(context: ControllerContext, service: NodeService, pag
   const { web, clock, settings } = context;
   const now = (): number => clock.now();
 
+  // Every page asks for it, and the answer takes all that is known of all nodes.
+  const figure = remembered(clock, timing.nodeFiguresMilliseconds, async () => {
+    const all = await service.list();
+    const away = all.filter((node) => node.state === "offline").length;
+    if (away > 0) return { text: `${all.length - away}/${all.length}`, alarm: "bad" as const };
+    const troubled = all.some((node) => troubleOf(node) !== null);
+    return troubled ? { text: String(all.length), alarm: "warn" as const } : { text: String(all.length) };
+  });
+  web.onEvents((events) => {
+    // Those without data tell of load and the like.
+    if (events.some(({ topic, data }) => topic === "node" && data !== null)) figure.forget();
+  });
   web.nav({
     group: "infrastructure",
     order: 30,
@@ -71,13 +92,7 @@ export function startPages(context: ControllerContext, service: NodeService, pag
     icon: "node",
     word: "nav.nodes",
     role: "reader",
-    async count() {
-      const all = await service.list();
-      const away = all.filter((node) => node.state === "offline").length;
-      if (away > 0) return { text: `${all.length - away}/${all.length}`, alarm: "bad" };
-      const troubled = all.some((node) => troubleOf(node) !== null);
-      return troubled ? { text: String(all.length), alarm: "warn" } : { text: String(all.length) };
-    },
+    count: figure,
   });
 
   web.search(async (query) => {

@@ -1,0 +1,96 @@
+import { describe, expect, test } from "bun:test";
+import {
+  type BatchOptions,
+  LeaseLostError,
+  type Statement,
+  StoreExpectationError,
+  StoreUnavailableError,
+} from "../store/index.ts";
+import { GroupCommit } from "./group-commit.ts";
+
+/** A store whose batches end when the test says so; statements are told apart by what they "do". */
+function slowStore() {
+  const batches: { statements: string[]; options: BatchOptions; end(error?: Error): void }[] = [];
+  const store = {
+    batch(statements: readonly Statement[], options: BatchOptions = {}): Promise<void> {
+      const { promise, resolve, reject } = Promise.withResolvers<void>();
+      batches.push({
+        statements: statements.map(String),
+        options,
+        end: (error) => (error ? reject(error) : resolve()),
+      });
+      return promise;
+    },
+  };
+  return { batches, commits: new GroupCommit(store) };
+}
+
+const doing = (what: string): Statement[] => [what as unknown as Statement];
+const outcome = (promise: Promise<void>): Promise<string> =>
+  promise.then(
+    () => "done",
+    (error: Error) => error.name,
+  );
+const turn = (): Promise<void> => Bun.sleep(0);
+
+describe("group commit", () => {
+  test("what comes while a batch is under way goes together in the next, in order, with its events", async () => {
+    const { batches, commits } = slowStore();
+    const event = { topic: "t", key: "b" };
+    const all = [
+      commits.batch(doing("a"), { events: [], epoch: 1 }),
+      commits.batch(doing("b"), { events: [event], epoch: 1 }),
+      commits.batch(doing("c"), { events: [], epoch: 1 }),
+    ].map(outcome);
+    expect(batches.map(({ statements }) => statements)).toEqual([["a"]]);
+    batches[0]?.end();
+    await turn();
+    expect(batches[1]?.statements).toEqual(["b", "c"]);
+    expect(batches[1]?.options).toEqual({ events: [event], epoch: 1 });
+    batches[1]?.end();
+    expect(await Promise.all(all)).toEqual(["done", "done", "done"]);
+  });
+
+  test("one that can't be done fails alone", async () => {
+    const { batches, commits } = slowStore();
+    const first = commits.batch(doing("a"), { events: [], epoch: 1 });
+    const all = ["b", "c", "d"].map((each) => outcome(commits.batch(doing(each), { events: [], epoch: 1 })));
+    batches[0]?.end();
+    await first;
+    await turn();
+    const refused = new StoreExpectationError(1, "guests", 1, 0);
+    batches[1]?.end(refused);
+    for (const [at, error] of [undefined, refused, undefined].entries()) {
+      await turn();
+      expect(batches[2 + at]?.statements).toEqual([["b"], ["c"], ["d"]][at] ?? []);
+      batches[2 + at]?.end(error);
+    }
+    expect(await Promise.all(all)).toEqual(["done", refused.name, "done"]);
+  });
+
+  test("a store that is away, or a lead that is lost, is the answer for all", async () => {
+    for (const error of [new StoreUnavailableError("away", true), new LeaseLostError(1)]) {
+      const { batches, commits } = slowStore();
+      const first = commits.batch(doing("a"), { events: [], epoch: 1 });
+      const all = ["b", "c"].map((each) => outcome(commits.batch(doing(each), { events: [], epoch: 1 })));
+      batches[0]?.end();
+      await first;
+      await turn();
+      batches[1]?.end(error);
+      expect(await Promise.all(all)).toEqual([error.name, error.name]);
+      expect(batches.length).toBe(2);
+    }
+  });
+
+  test("batches of two times of leading never go together", async () => {
+    const { batches, commits } = slowStore();
+    const all = [1, 1, 2].map((epoch) => commits.batch(doing(`under ${epoch}`), { events: [], epoch }));
+    batches[0]?.end();
+    await turn();
+    batches[1]?.end();
+    await turn();
+    batches[2]?.end();
+    await Promise.all(all);
+    expect(batches.map(({ options }) => options.epoch)).toEqual([1, 1, 2]);
+  });
+});
