@@ -251,6 +251,8 @@ export const timing = {
   imageQuickMilliseconds: 30_000,
   /** A copy without any progress, e.g. because a network storage hangs; then it is killed: `timeout`. */
   imageStallMilliseconds: 600_000,
+  /** Whether another machine's libvirtd listens at all, before an image is fetched from it; then the copy fails. */
+  peerKnockMilliseconds: 5_000,
   /** Another machine whose image is being fetched may be away so long in a row; then the transfer fails. */
   fetchPatienceMilliseconds: 120_000,
   /** The pause before such a machine is tried again. */

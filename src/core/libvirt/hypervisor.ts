@@ -434,7 +434,7 @@ export interface Hypervisor {
   ensureRbdPool(spec: RbdPoolSpec): Promise<PoolFacts>;
   /**
    * Fetches an image into `target`, which gets its name when it is whole: what came before an interruption is not
-   * fetched again. @throws HypervisorError unavailable, notFound, noSpace, cancelled, invalid
+   * fetched again. @throws HypervisorError peerUnreachable at once when nobody listens there, unavailable, notFound, noSpace, cancelled, invalid
    */
   fetchImage(
     source: RemoteImage,

@@ -27,6 +27,7 @@ import {
   type Undo,
 } from "./hypervisor.ts";
 import { openImages, takesDirectIo } from "./images.ts";
+import { knock } from "./knock.ts";
 import { RealMigrations } from "./moving.ts";
 import type { RawEvent } from "./protocol.ts";
 import { rbdAddress } from "./rbd.ts";
@@ -355,7 +356,8 @@ export class RealHypervisor implements Hypervisor {
     return this.session.call("long", "ensureRbdPool", [spec]);
   }
 
-  fetchImage(source: RemoteImage, target: string, options: FetchOptions = {}): Promise<void> {
+  async fetchImage(source: RemoteImage, target: string, options: FetchOptions = {}): Promise<void> {
+    await knock(source.uri);
     const part = (part: string, offset: number, length: number) =>
       this.session.call(
         "transfer",

@@ -1,5 +1,6 @@
 /** What may be said of a storage pool: one schema for the API, the page's forms and their checks. */
-import { listQuery, patternWord, type Static, Type } from "jimv";
+import { fieldError, listQuery, patternWord, type Static, Type } from "jimv";
+import { refusedFolder } from "../nodes/index.ts";
 import { poolKinds } from "./schema.ts";
 
 const Name = Type.String({
@@ -60,3 +61,10 @@ export const PoolListQuery = listQuery({
   },
 });
 export type PoolListQuery = Static<typeof PoolListQuery>;
+
+/** @throws AppError invalid at the field `path` */
+export function checkPath(path: string | undefined): void {
+  if (path === undefined) throw fieldError("path", "pools.pathMissing");
+  const refused = refusedFolder(path);
+  if (refused) throw fieldError("path", refused, { path });
+}

@@ -23,13 +23,14 @@ import {
   timing,
   update,
 } from "jimv";
-import { type NodeService, refusedFolder } from "../nodes/index.ts";
+import type { NodeService } from "../nodes/index.ts";
 import type { PoolService, PoolUsers, Standing } from "./contract.ts";
-import { type PoolFact, readFacts } from "./report.ts";
-import type { AddNode, ChangePool, CreatePool } from "./requests.ts";
+import { digest, judged, localPresence } from "./health.ts";
+import { readFacts } from "./report.ts";
+import { type AddNode, type ChangePool, type CreatePool, checkPath } from "./requests.ts";
 import { type CephOptions, localPoolId, type Pool, type Presence, pools, presences } from "./schema.ts";
 import { addPool, removePool } from "./tasks.ts";
-import { isSharedKind, type PoolView, type PresenceView, poolView, presenceView, usedOf } from "./view.ts";
+import { isSharedKind, type PoolView, type PresenceView, poolView, presenceView } from "./view.ts";
 
 /** The node side takes it for ours by this. */
 export const libvirtName = (poolId: string): string => `jimv-pool-${poolId}`;
@@ -393,63 +394,3 @@ const rowsOf = ({ presence, task }: { presence: Presence; task: PreparedTask }):
   insert(presences, presence),
   ...task.statements,
 ];
-
-/** @throws AppError invalid at the field `path` */
-function checkPath(path: string | undefined): void {
-  if (path === undefined) throw fieldError("path", "pools.pathMissing");
-  const refused = refusedFolder(path);
-  if (refused) throw fieldError("path", refused, { path });
-}
-
-/** A node's storage folder as its part of the pool `local`. */
-function localPresence(node: Awaited<ReturnType<NodeService["list"]>>[number]): PresenceView[] {
-  const { storage, name } = node;
-  if (!storage) return [];
-  const healthy = node.state === "live" && node.hypervisor?.connected !== false;
-  return [
-    {
-      poolId: localPoolId,
-      nodeName: name,
-      path: storage.path,
-      libvirtName: storage.poolName,
-      state: "ready",
-      healthy,
-      problem: healthy ? null : { word: "pools.nodeAway", args: { node: name } },
-      capacityBytes: storage.capacityBytes,
-      availableBytes: storage.availableBytes,
-    },
-  ];
-}
-
-/** What a fact makes of a presence. */
-function judged(
-  row: Presence,
-  fact: PoolFact | undefined,
-  kind: Pool["kind"],
-): Pick<Presence, "healthy" | "word" | "args" | "capacityBytes" | "availableBytes"> {
-  const { capacityBytes, availableBytes } = row;
-  const sick = (word: string, args: Record<string, string | number>) => ({
-    healthy: false,
-    word,
-    args,
-    capacityBytes,
-    availableBytes,
-  });
-  if (!fact) return sick("pools.missing", { node: row.nodeName });
-  if (fact.error) return sick(fact.error.word, fact.error.args);
-  if (isSharedKind(kind) && kind !== "ceph" && fact.mark !== row.poolId)
-    return sick("pools.notMounted", { path: row.path });
-  return {
-    healthy: true,
-    word: null,
-    args: null,
-    capacityBytes: fact.capacityBytes,
-    availableBytes: fact.availableBytes,
-  };
-}
-
-/** What pages show of a presence, coarsely. */
-function digest(row: Presence, clock: Pick<Ground["clock"], "now">): string {
-  const view = presenceView(row, clock);
-  return JSON.stringify([view.healthy, view.problem, view.capacityBytes, usedOf(view)]);
-}
