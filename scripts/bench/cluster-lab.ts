@@ -178,7 +178,7 @@ export class Lab {
   /** Follows what an open page is sent, until the answer is called. */
   private async followPage(onRow: (uuid: string) => void): Promise<() => void> {
     const abort = new AbortController();
-    const answer = await fetch(`${this.controller.url}/events?view=guests:top`, {
+    const answer = await fetch(`${this.controller.url}/events?view=guests`, {
       headers: { cookie: this.session },
       signal: abort.signal,
     });

@@ -12,6 +12,12 @@ export interface Clock {
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 
+/**
+ * UTC milliseconds that never jump: the time at the process's start and what has passed since. For how long something
+ * takes; somebody may set the machine's clock meanwhile.
+ */
+export const steadyNow = (): number => performance.timeOrigin + performance.now();
+
 /** The machine's own clock. */
 export const realClock: Clock = {
   now: () => Date.now(),

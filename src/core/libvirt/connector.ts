@@ -1,5 +1,6 @@
 /** The connect worker as the main thread sees it: opening may hang as long as libvirtd hangs. */
 
+import { steadyNow } from "../clock.ts";
 import { timing } from "../timing.ts";
 import { startWorker } from "./entrypoints.ts";
 import { HypervisorError, type LaneStatus } from "./hypervisor.ts";
@@ -44,7 +45,7 @@ export class Connector {
   request<T>(asked: Asked): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const id = this.nextId++;
-      this.waiting.set(id, { kind: asked.kind, since: Date.now(), resolve, reject });
+      this.waiting.set(id, { kind: asked.kind, since: steadyNow(), resolve, reject });
       if (this.idle) clearTimeout(this.idle);
       this.worker ??= this.start();
       this.worker.postMessage(this.numbered(asked, id) satisfies ToWorker);
@@ -61,7 +62,7 @@ export class Connector {
   private heard(message: FromWorker): void {
     if (message.kind === "unusable") this.failAll(new HypervisorError("unsupported", message.message));
     if (message.kind !== "answer" && message.kind !== "failed") return;
-    this.lastTurnAt = Date.now();
+    this.lastTurnAt = steadyNow();
     const waiting = this.waiting.get(message.id);
     this.waiting.delete(message.id);
     if (message.kind === "failed") waiting?.reject(fromPlainError(message.error));

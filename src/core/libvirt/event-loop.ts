@@ -4,6 +4,7 @@
  */
 
 import { writeSync } from "node:fs";
+import { steadyNow } from "../clock.ts";
 import type { EventCallbacks } from "./connection.ts";
 import { startWorker } from "./entrypoints.ts";
 import { HypervisorError } from "./hypervisor.ts";
@@ -56,7 +57,7 @@ export class EventLoop {
   }
 
   private heard(message: FromWorker): void {
-    this.lastTurnAt = Date.now();
+    this.lastTurnAt = steadyNow();
     if (message.kind === "events") this.listeners.get(message.opaque)?.onEvents(message.events);
     else if (message.kind === "lost") this.listeners.get(message.opaque)?.onLost();
     else if (message.kind === "answer") this.pingSentAt = null;
@@ -97,7 +98,7 @@ export class EventLoop {
   /** Asks for a sign of life, unless it still owes one. */
   ping(): void {
     if (this.pingSentAt !== null) return;
-    this.pingSentAt = Date.now();
+    this.pingSentAt = steadyNow();
     this.post({ kind: "ping", id: 0 });
   }
 

@@ -6,6 +6,7 @@
  * same time can crash in the client library (CVE-2024-4418).
  */
 
+import { steadyNow } from "../clock.ts";
 import { timing } from "../timing.ts";
 import { startWorker } from "./entrypoints.ts";
 import { HypervisorError, type LaneStatus } from "./hypervisor.ts";
@@ -86,7 +87,7 @@ export class Lane {
     return new Promise<CallResult<K>>((resolve, reject) => {
       const job: Job = { id: nextId++, name, args, deadlineMilliseconds, resolve, reject, timer: null };
       this.queue.push(job);
-      this.armQueued(job, Date.now());
+      this.armQueued(job, steadyNow());
       this.pump();
     });
   }
@@ -94,7 +95,7 @@ export class Lane {
   /** A queued call may wait as long as the lane gets anything done. */
   private armQueued(job: Job, from: number): void {
     job.timer = setTimeout(() => {
-      if (this.finishedAt > from) return this.armQueued(job, Date.now());
+      if (this.finishedAt > from) return this.armQueued(job, steadyNow());
       const at = this.queue.indexOf(job);
       if (at < 0) return;
       this.queue.splice(at, 1);
@@ -128,7 +129,7 @@ export class Lane {
   private start(worker: LaneWorker, job: Job): void {
     if (job.timer) clearTimeout(job.timer);
     worker.job = job;
-    worker.since = Date.now();
+    worker.since = steadyNow();
     job.timer = setTimeout(() => {
       job.timer = null;
       const seconds = Math.round(job.deadlineMilliseconds / 1000);
@@ -174,25 +175,26 @@ export class Lane {
     if (message.kind !== "answer" && message.kind !== "failed") return;
     entry.liveHandles = message.liveHandles;
     const { job } = entry;
-    const now = Date.now();
+    const now = steadyNow();
     if (entry.since !== null && now - entry.since >= timing.libvirtGrowMilliseconds) entry.neededAt = now;
     entry.job = null;
     entry.since = null;
     entry.lastTurnAt = this.finishedAt = now;
-    if (!this.workers.includes(entry)) {
-      // It was replaced while it was stuck: now it is free to go.
-      this.leaked--;
-      this.dismiss(entry);
-      return;
-    }
+    const isReplaced = !this.workers.includes(entry);
     if (job && job.id === message.id) {
       if (job.timer) clearTimeout(job.timer);
       if (message.kind === "answer") job.resolve(answerOf(message) as never);
       else {
         const error = fromPlainError(message.error);
         job.reject(error);
-        if (error.code === "unavailable") this.lostOne(entry);
+        if (error.code === "unavailable" && !isReplaced) this.lostOne(entry);
       }
+    }
+    if (isReplaced) {
+      // It was stuck for too long: now it is free to go.
+      this.leaked--;
+      this.dismiss(entry);
+      return;
     }
     this.pump();
   }
@@ -214,7 +216,7 @@ export class Lane {
     } else if (wanted) {
       this.post(entry, { kind: "attach", conn });
       entry.ready = true;
-      entry.neededAt = Date.now();
+      entry.neededAt = steadyNow();
       this.pump();
     } else this.options.release(conn);
   }

@@ -1,6 +1,7 @@
 /** Moving domains as the main thread sees it: everything that waits does so in the patient lane. */
 
 import { stat } from "node:fs/promises";
+import { steadyNow } from "../clock.ts";
 import { timing } from "../timing.ts";
 import type { ListedDomain } from "./domain.ts";
 import type { DomainTraits } from "./domain-xml.ts";
@@ -73,12 +74,12 @@ export class RealMigrations implements Migrations {
   async measureDirtied(uuid: string, seconds: number): Promise<number | null> {
     const { session } = this.own;
     if (!(await session.call("short", "startDirtyRate", [uuid, seconds]))) return null;
-    const end = Date.now() + seconds * 1000 + timing.dirtyRateGraceMilliseconds;
+    const end = steadyNow() + seconds * 1000 + timing.dirtyRateGraceMilliseconds;
     await Bun.sleep(seconds * 1000);
     for (;;) {
       const rate = await session.call("short", "dirtyRate", [uuid]);
       if (rate !== null) return rate * seconds;
-      if (Date.now() > end) return null;
+      if (steadyNow() > end) return null;
       await Bun.sleep(timing.dirtyRateLookMilliseconds);
     }
   }

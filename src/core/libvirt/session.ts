@@ -3,6 +3,7 @@
  * again, and tells who listens. Nothing here ever waits for libvirtd on the main thread.
  */
 
+import { steadyNow } from "../clock.ts";
 import { timing } from "../timing.ts";
 import { Connector } from "./connector.ts";
 import { type EventLoop, sharedEventLoop } from "./event-loop.ts";
@@ -36,7 +37,7 @@ export class Session {
   private listening: number | null = null;
   private connecting = false;
   private closed = false;
-  private since = Date.now();
+  private since = steadyNow();
   private reason: string | null = "JimV has not connected to libvirtd yet.";
   private pingSince: number | null = null;
   private reported = "";
@@ -139,7 +140,7 @@ export class Session {
 
   private stand(conn: number): void {
     this.listening = conn;
-    this.since = Date.now();
+    this.since = steadyNow();
     this.reason = null;
     this.pingSince = null;
     for (const lane of Object.values(this.lanes)) lane.connect();
@@ -152,7 +153,7 @@ export class Session {
     if (conn === null) return;
     this.listening = null;
     this.loop?.unregister(this.opaque);
-    this.since = Date.now();
+    this.since = steadyNow();
     for (const lane of Object.values(this.lanes)) lane.disconnect(reason);
     this.release(conn);
     this.away(reason);
@@ -178,7 +179,7 @@ export class Session {
 
   /** Once a heartbeat: probes, lamps, replacements. */
   private beat(): void {
-    const now = Date.now();
+    const now = steadyNow();
     this.loop?.ping();
     if (this.connected && this.pingSince === null) {
       this.pingSince = now;
@@ -200,7 +201,7 @@ export class Session {
 
   /** From memory, at once. */
   status(): HypervisorStatus {
-    const now = Date.now();
+    const now = steadyNow();
     const lanes: LaneStatus[] = [
       this.eventLane(now),
       this.connector.status(now, timing.libvirtStuckMilliseconds),
