@@ -172,6 +172,8 @@ async function migrateOnce({ room, from, to, mover, program, kind, port }: Groun
     postcopy: false,
     bandwidthMiBs,
     connections: 1,
+    memoryPort: null,
+    diskPort: null,
   };
   const { id, ended } = mover.begin(payload);
   const linear = await watch(from.hypervisor, uuid, ended);

@@ -209,6 +209,8 @@ export const timing = {
   migrateSettleMilliseconds: 2_000,
   /** … and for how long. Then the guest stays as it is, and the task says what to do. */
   migrateSettlePatienceMilliseconds: 15 * 60_000,
+  /** A look whether something else listens on a port that a guest is to come to; then nothing does. */
+  portLookMilliseconds: 2_000,
   /** Between two looks of the leader at nodes that are being emptied; a migration that ends is seen to at once. */
   drainTurnMilliseconds: 2_000,
   /**

@@ -201,13 +201,22 @@ export class Cluster extends Client {
   private async addSharedPool(): Promise<void> {
     mkdirSync(join(this.room.folder, "shared/pool"), { mode: 0o711 });
     type Made = { pool: { id: string }; tasks: { id: string }[] };
-    const { pool, tasks } = await this.ask<Made>("POST", "/pools", {
+    const wanted = {
       name: "shared",
       kind: "shared",
       path: "/srv/shared/pool",
       nodeNames: this.workers.map(({ node }) => node.name),
       trustedSharedMount: true,
+    };
+    let made: Made | null = null;
+    // On a busy machine a node may be silent for a moment, and is refused.
+    await until("the shared pool is made", startMilliseconds, async () => {
+      const { status, body } = await this.api<Made>("POST", "/pools", wanted);
+      if (status !== 202 && status !== 409) throw new Error(`the pool is refused: ${JSON.stringify(body)}`);
+      made = status === 202 ? body : null;
+      return made !== null;
     });
+    const { pool, tasks } = made as unknown as Made;
     for (const { id } of tasks) await this.succeeds(id);
     this.sharedPoolId = pool.id;
   }

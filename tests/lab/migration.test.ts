@@ -76,10 +76,19 @@ test("one that is off is carried over with its disk, and leaves nothing behind",
   expect([0, 2].map((node) => existsSync(fileOn(node, path)))).toEqual([false, true]);
 });
 
-test("a running guest takes its disk along where storage is not shared", async () => {
+test("a running guest takes its disk along where storage is not shared, though one of its ports is taken", async () => {
   const uuid = await create("local", {});
   const path = await diskOf(uuid);
+  const { address, machine } = cluster.worker(1).node;
+  const listens =
+    "use Socket; socket(S,2,1,6); setsockopt(S,1,2,1); bind(S,pack_sockaddr_in(49152,inet_aton(shift))); listen(S,9); sleep";
+  const other = machine.program("other", ["perl", "-e", listens, address]);
+  await other.start();
+  await until("the port is taken", 10_000, async () =>
+    (await machine.run("cat", "/proc/net/tcp")).includes(":C000 00000000:0000 0A"),
+  );
   await migrate(uuid, "node-2");
+  await other.kill();
   expect(await places("local")).toEqual(["node-2 running"]);
   expect([0, 1].map((node) => existsSync(fileOn(node, path)))).toEqual([false, true]);
   await migrate(uuid, "node-1");

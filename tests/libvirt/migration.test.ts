@@ -72,6 +72,7 @@ function request(spec: DomainSpec, change: Partial<MigrationRequest> = {}): Migr
     postcopy: false,
     bandwidthMiBs: null,
     connections: 1,
+    ports: { memory: null, disks: null },
     ...change,
   };
 }

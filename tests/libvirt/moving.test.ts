@@ -92,6 +92,8 @@ async function guest(): Promise<{ spec: DomainSpec; payload: PayloadOf<typeof mi
     postcopy: false,
     bandwidthMiBs: null,
     connections: 1,
+    memoryPort: null,
+    diskPort: null,
   };
   return { spec, payload };
 }

@@ -5,6 +5,7 @@
 import type { Table } from "../../src/core/store/index.ts";
 import { type Disk, disks } from "../../src/plugins/disks/index.ts";
 import { guestInterfaces, guests } from "../../src/plugins/guests/index.ts";
+import { ports, runs } from "../../src/plugins/migration/schema.ts";
 import { templateCopies } from "../../src/plugins/templates/index.ts";
 import { clusterId, type World } from "./world.ts";
 
@@ -32,6 +33,9 @@ export async function audit(world: World): Promise<string[]> {
     if (task.state === "failed" && task.errorWord === null) wrong.push(`${name} failed without a reason`);
   }
 
+  for (const { node, port } of await all(ports)) wrong.push(`port ${port} of ${node} is booked for nobody`);
+  for (const { guestUuid } of await all(runs))
+    wrong.push(`the migration of ${guestUuid} is over and still known`);
   for (const guest of allGuests)
     if (guest.movesTo !== null && guest.state !== "migrating")
       wrong.push(`guest ${guest.name} is ${guest.state} and still holds a port on ${guest.movesTo}`);

@@ -155,6 +155,9 @@ export class PretendedMigrations implements Migrations {
   downtimeMilliseconds(): Promise<number> {
     return this.ask("downtime", () => 300);
   }
+  async answers(address: string, port: number): Promise<boolean> {
+    return this.neighbours.get(`qemu+tls://${address}/system`)?.foreignPorts.has(port) === true;
+  }
   async measureDirtied(): Promise<number | null> {
     return null;
   }

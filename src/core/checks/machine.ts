@@ -8,7 +8,7 @@ import { release } from "node:os";
 import { dirname } from "node:path";
 import type { Clock } from "../clock.ts";
 import { type Config, dataFiles } from "../config/config.ts";
-import { HypervisorError } from "../libvirt/hypervisor.ts";
+import { HypervisorError, migrationPorts } from "../libvirt/hypervisor.ts";
 import { openHypervisor } from "../libvirt/real.ts";
 import { timing } from "../timing.ts";
 import { pkiState } from "./pki.ts";
@@ -40,6 +40,7 @@ export async function probeMachine(config: Config, clock: Clock): Promise<CheckR
     ["data", "Data folder", () => dataFolder(config.data)],
     ["listen", "Address of the pages", () => listen(config)],
     ["certificates", "Certificates for migration", () => certificates(config)],
+    ["migration-ports", "Ports for migration", incomingPorts],
   ];
   const results: CheckResult[] = [];
   for (const [name, title, run] of checks) results.push(await settled(name, title, run));
@@ -180,13 +181,31 @@ async function certificates(config: Config): Promise<Verdict> {
 const libvirtTlsPort = 16_514;
 
 async function listensOnTls(): Promise<boolean> {
-  const wanted = libvirtTlsPort.toString(16).toUpperCase().padStart(4, "0");
-  for (const file of ["/proc/net/tcp", "/proc/net/tcp6"]) {
-    const lines = (await readFile(file, "utf8").catch(() => "")).split("\n");
-    if (lines.some((line) => / [0-9A-F]+:([0-9A-F]{4}) [0-9A-F]+:0000 0A /.exec(line)?.[1] === wanted))
-      return true;
-  }
-  return false;
+  return (await listeningPorts()).has(libvirtTlsPort);
+}
+
+/** TCP ports that something listens on. */
+async function listeningPorts(): Promise<Set<number>> {
+  const found = new Set<number>();
+  for (const file of ["/proc/net/tcp", "/proc/net/tcp6"])
+    for (const line of (await readFile(file, "utf8").catch(() => "")).split("\n")) {
+      const port = / [0-9A-F]+:([0-9A-F]{4}) [0-9A-F]+:0000 0A /.exec(line)?.[1];
+      if (port) found.add(Number.parseInt(port, 16));
+    }
+  return found;
+}
+
+/** One is tried after the other, so that a few that are taken don't matter. */
+async function incomingPorts(): Promise<Verdict> {
+  const { first, last } = migrationPorts;
+  const taken = [...(await listeningPorts())].filter((port) => port >= first && port <= last);
+  const found = `${first}–${last}, ${taken.length} in use`;
+  if (taken.length <= (last - first) / 2) return { state: "ok", found };
+  return {
+    state: "warn",
+    found,
+    mend: "Guests that come to this machine need one or two each: let other programs use other ports, or choose another range in the settings.",
+  };
 }
 
 /** libvirt, its daemon, QEMU and how guests would run, from one connection. */

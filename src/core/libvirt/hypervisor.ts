@@ -261,6 +261,8 @@ export interface MigrationRequest {
   peerUri: string;
   /** Where the peer takes in the guest's memory and disks: an address, no name. */
   address: string;
+  /** Where QEMU listens there for memory and for copied disks; null: libvirt chooses. */
+  ports: { memory: number | null; disks: number | null };
   /** Where QEMU's VNC server listens there. */
   vnc: DomainSpec["vnc"];
   /** Disks that have another path there. */
@@ -280,6 +282,9 @@ export interface MigrationRequest {
   /** TCP connections for the memory; more than one needs libvirt 5.2. */
   connections: number;
 }
+
+/** On which ports nodes listen for guests that come, unless the settings say otherwise: libvirt's own range. */
+export const migrationPorts = { first: 49_152, last: 49_215 } as const;
 
 /** Figures of a migration, bytes of guest memory or disks. What is not known (yet) is 0. */
 export interface MigrationJob {
@@ -357,6 +362,8 @@ export interface Migrations {
   measureDirtied(uuid: string, seconds: number): Promise<number | null>;
   /** How much of the guest's memory is in use on this machine; null where it can't be told. */
   usedBytes(uuid: string): Promise<number | null>;
+  /** Whether something takes connections there. QEMU may begin to listen beside it, and guests would end up with it. */
+  answers(address: string, port: number): Promise<boolean>;
   peer(uri: string): PeerHypervisor;
 }
 

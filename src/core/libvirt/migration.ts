@@ -48,12 +48,15 @@ export function migrate(context: Context, uuid: string, request: MigrationReques
     // The running one and the one for its next start differ: both go along, changed in the same way.
     const running = patchMigration(xmlOf(context, domain, xmlFlags.secure | xmlFlags.migratable), request);
     const stored = storedOf(context, domain, request);
+    const { memory, disks } = request.ports;
+    const port = memory === null ? "" : `:${memory}`;
     const parameters: [string, Parameter][] = [
-      ["migrate_uri", { string: `tcp://${hostPart(request.address)}` }],
+      ["migrate_uri", { string: `tcp://${hostPart(request.address)}${port}` }],
       ["destination_xml", { string: running }],
       ["persistent_xml", { string: stored }],
       ...request.copyDisks.map((target): [string, Parameter] => ["migrate_disks", { string: target }]),
     ];
+    if (disks !== null) parameters.push(["disks_port", { int: disks }]);
     if (request.bandwidthMiBs !== null) parameters.push(["bandwidth", { long: request.bandwidthMiBs }]);
     if (request.connections > 1) parameters.push(["parallel.connections", { int: request.connections }]);
     const peer = cString(request.peerUri);

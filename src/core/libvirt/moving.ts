@@ -1,6 +1,7 @@
 /** Moving domains as the main thread sees it: everything that waits does so in the patient lane. */
 
 import { stat } from "node:fs/promises";
+import { connect } from "node:net";
 import { steadyNow } from "../clock.ts";
 import { timing } from "../timing.ts";
 import type { ListedDomain } from "./domain.ts";
@@ -87,6 +88,17 @@ export class RealMigrations implements Migrations {
   async usedBytes(uuid: string): Promise<number | null> {
     const fact = await this.own.domain(uuid);
     return fact ? usedMemory(uuid, fact.memoryMiB * bytesPerMiB) : null;
+  }
+
+  answers(address: string, port: number): Promise<boolean> {
+    return new Promise((resolve) => {
+      const socket = connect({ host: address, port, timeout: timing.portLookMilliseconds });
+      const tell = (answer: boolean) => (): void => {
+        socket.destroy();
+        resolve(answer);
+      };
+      socket.once("connect", tell(true)).once("error", tell(false)).once("timeout", tell(false));
+    });
   }
 
   peer(uri: string): PeerHypervisor {

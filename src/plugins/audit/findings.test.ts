@@ -24,6 +24,8 @@ function makeWorld() {
     memoryMiB: 512,
     vncPort: 15900,
     seedPath,
+    movesTo: null,
+    movesToPort: null,
   } as Guest;
   const disk = {
     uuid: uuid("d"),
@@ -74,6 +76,8 @@ function makeWorld() {
     guests: [guest],
     interfaces: [{ mac, guestUuid: guest.uuid, position: 0, network: "jimv", bridge: null, addresses: null }],
     disks: [disk],
+    ends: new Map([["t1", 1]]),
+    ports: [],
     looks: new Map([
       ["one", one],
       ["two", two],
@@ -93,6 +97,7 @@ const planted: Record<string, [word: string, plant: (world: World) => unknown][]
         Object.assign(guest, { state: "starting" }),
       ],
     ],
+    ["audit.task.twice", ({ facts }) => (facts as { ends: Map<string, number> }).ends.set("t1", 2)],
     ["audit.task.holds", ({ task }) => Object.assign(task, { exclusiveKey: "guest:1" })],
     ["audit.task.leftovers", ({ task }) => Object.assign(task, { leftovers: true })],
     ["audit.task.noReason", ({ task }) => Object.assign(task, { state: "failed" })],
@@ -120,6 +125,10 @@ const planted: Record<string, [word: string, plant: (world: World) => unknown][]
     ],
   ],
   "a disk or an address": [
+    [
+      "audit.port.nobody",
+      ({ facts }) => (facts.ports as unknown[]).push({ node: "two", port: 49_152, task: "t1" }),
+    ],
     ["audit.disk.stuck", ({ disk }) => Object.assign(disk, { state: "growing" })],
     ["audit.disk.noFile", ({ one }) => one.files.shift()],
     ["audit.disk.owner", ({ disk }) => Object.assign(disk, { state: "idle" })],
@@ -163,9 +172,17 @@ for (const [what, cases] of Object.entries(planted))
 test("every word of a finding is tried here", () => {
   const tried = Object.values(planted).flatMap((cases) => cases.map(([word]) => word));
   const known = auditWords.keys.filter((key) =>
-    /^audit\.(task|guest|domain|disk|interface|file)\./.test(key),
+    /^audit\.(task|guest|domain|disk|interface|port|file)\./.test(key),
   );
   expect(tried.sort()).toEqual(known.sort());
+});
+
+test("a port that is held for a guest which stays is found, one for a guest that comes is not", () => {
+  const { facts, guest } = makeWorld();
+  Object.assign(guest, { movesTo: "two", movesToPort: 15_901 });
+  expect(findings(facts).map(({ word }) => word)).toEqual(["audit.port.nobody"]);
+  Object.assign(guest, { state: "migrating" });
+  expect(findings(facts).map(({ word }) => word)).not.toContain("audit.port.nobody");
 });
 
 test("a file that another node shares with its owner is one file", () => {

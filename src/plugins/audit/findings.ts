@@ -24,6 +24,10 @@ export interface Facts {
   guests: readonly Guest[];
   interfaces: readonly Row<typeof guestInterfaces>[];
   disks: readonly Disk[];
+  /** How often the end of each task was told, as far back as events are kept. */
+  ends: ReadonlyMap<string, number>;
+  /** Ports that are booked for guests that migrate, each by its task. */
+  ports: readonly { node: string; port: number; task: string }[];
   /** By node. A node without one is not compared. */
   looks: ReadonlyMap<string, Look>;
 }
@@ -43,6 +47,30 @@ export function findings(facts: Facts): Finding[] {
     ...facts.guests.filter((guest) => !world.busy.has(guest.uuid)).flatMap((guest) => world.guest(guest)),
     ...facts.disks.filter((disk) => !world.isBusy(disk)).flatMap((disk) => world.disk(disk)),
     ...world.left(),
+    ...twice(facts),
+    ...portFindings(facts),
+  ];
+}
+
+/** A task's end is written once, together with what it changes: a second end would have changed that again. */
+function twice({ ends }: Facts): Finding[] {
+  return [...ends]
+    .filter(([, times]) => times > 1)
+    .map(([id, times]) => ({ word: "audit.task.twice", args: { id, times } }));
+}
+
+/** Ports that are held on nodes for guests that do not come. */
+function portFindings({ ports, tasks, guests }: Facts): Finding[] {
+  const open = new Set(tasks.flatMap((task) => (task.endedAt === null ? [task.id] : [])));
+  const nobody = (port: number, node: string): Finding => ({
+    word: "audit.port.nobody",
+    args: { port: String(port), node },
+  });
+  return [
+    ...ports.filter(({ task }) => !open.has(task)).map(({ port, node }) => nobody(port, node)),
+    ...guests.flatMap(({ state, movesTo, movesToPort }) =>
+      state !== "migrating" && movesTo !== null && movesToPort !== null ? [nobody(movesToPort, movesTo)] : [],
+    ),
   ];
 }
 

@@ -19,7 +19,7 @@ export const auditService: ServiceKey<AuditService> = serviceKey("audit");
 
 export const auditPlugin = definePlugin({
   name: "audit",
-  requires: ["guests", "disks", "nodes"],
+  requires: ["guests", "disks", "nodes", "migration"],
   words: auditWords,
   tables: [auditLooks],
   migrations: auditMigrations,

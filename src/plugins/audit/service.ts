@@ -20,6 +20,7 @@ import {
 } from "jimv";
 import { type Disk, disks } from "../disks/index.ts";
 import { type Guest, guestInterfaces, guests } from "../guests/index.ts";
+import { migrationPorts } from "../migration/index.ts";
 import type { NodeService, NodeView } from "../nodes/index.ts";
 import { type Finding, findings, type Look } from "./findings.ts";
 import { auditLooks } from "./schema.ts";
@@ -61,7 +62,7 @@ export class AuditService {
     const { store, clock } = this.ground;
     const doubts: Finding[] = [];
     const looks = await this.lookEverywhere(doubts);
-    const [allTasks, allGuests, interfaces, allDisks] = await Promise.all([
+    const [allTasks, allGuests, interfaces, allDisks, ports, ends] = await Promise.all([
       store.select(tasks, {
         where: or(
           inArray(tasks.state, [...openTaskStates]),
@@ -73,6 +74,8 @@ export class AuditService {
       store.select(guests, { where: "all" }),
       store.select(guestInterfaces, { where: "all" }),
       store.select(disks, { where: "all" }),
+      store.select(migrationPorts, { where: "all" }),
+      this.endsTold(),
     ]);
     for (const [node, look] of looks)
       for (const folder of look.closed) doubts.push({ word: "audit.node.closed", args: { node, folder } });
@@ -81,6 +84,8 @@ export class AuditService {
       guests: allGuests,
       interfaces,
       disks: allDisks,
+      ports,
+      ends,
       looks,
       now: clock.now(),
     };
@@ -97,6 +102,22 @@ export class AuditService {
         openTasks: allTasks.filter((task) => task.endedAt === null).length,
       },
     };
+  }
+
+  /** How often each task's end was told, by its id, as far back as events are kept. */
+  private async endsTold(): Promise<Map<string, number>> {
+    const { store } = this.ground;
+    const ends = new Map<string, number>();
+    for (let from = 0; ; ) {
+      const events = await store.eventsAfter(from, eventsAtOnce);
+      for (const { topic, key, data } of events) {
+        if (topic !== "task" || !isEnd(data)) continue;
+        ends.set(key, (ends.get(key) ?? 0) + 1);
+      }
+      const last = events.at(-1);
+      if (!last || events.length < eventsAtOnce) return ends;
+      from = last.seq;
+    }
   }
 
   /** Sends a look to each node that lives, and waits for all of them to end, however they do. */
@@ -157,6 +178,13 @@ export class AuditService {
     };
     return { statements: [upsert(auditLooks, row, ["nodeName"])] };
   }
+}
+
+const eventsAtOnce = 5_000;
+
+function isEnd(data: unknown): boolean {
+  const state = (data as { state?: string } | null)?.state;
+  return state === "succeeded" || state === "failed" || state === "cancelled";
 }
 
 const keyOf = (finding: Finding): string => JSON.stringify([finding.word, finding.args]);

@@ -8,6 +8,7 @@ export const auditWords = defineWords({
     "audit.step.files": "Looking at the files",
     "audit.task.overdue":
       "Task {id} ({kind} of {name}) is open beyond its deadline. See on the page of tasks whether a controller leads.",
+    "audit.task.twice": "The end of task {id} was told {times} times. Please report this.",
     "audit.task.holds":
       "Task {id} ({kind} of {name}) has ended and still keeps others from beginning. Please report this.",
     "audit.task.leftovers":
@@ -37,6 +38,8 @@ export const auditWords = defineWords({
       "Disk {disk} is {state}, which does not go with the guest that it belongs to ({guest}).",
     "audit.disk.noFile": "Disk {disk} has no file: {path} is not on node {node}.",
     "audit.interface.nobody": "The network address {mac} is held for a guest that does not exist ({guest}).",
+    "audit.port.nobody":
+      "Port {port} of node {node} is held for a guest that does not come there. Please report this.",
     "audit.file.nobody":
       "{path} on {node} looks like a file of JimV's, and nothing owns it. Remove it if nobody misses it.",
     "audit.file.copy":
@@ -52,6 +55,7 @@ export const auditWords = defineWords({
     "audit.step.files": "检查文件",
     "audit.task.overdue":
       "任务 {id}（{name} 的 {kind}）已超过期限仍未结束。请在任务页面查看是否有控制器在主持。",
+    "audit.task.twice": "任务 {id} 的结束被通告了 {times} 次。请报告此问题。",
     "audit.task.holds": "任务 {id}（{name} 的 {kind}）已结束，却仍阻止其他任务开始。请报告此问题。",
     "audit.task.leftovers": "任务 {id}（{name} 的 {kind}）在节点 {node} 上留有半成品，该节点会一直尝试清理。",
     "audit.task.noReason": "任务 {id}（{name} 的 {kind}）失败但没有说明原因。请报告此问题。",
@@ -75,6 +79,7 @@ export const auditWords = defineWords({
     "audit.disk.owner": "磁盘 {disk} 处于 {state}，与其所属的虚拟机（{guest}）不符。",
     "audit.disk.noFile": "磁盘 {disk} 没有文件：节点 {node} 上没有 {path}。",
     "audit.interface.nobody": "网络地址 {mac} 被一台不存在的虚拟机（{guest}）占用。",
+    "audit.port.nobody": "节点 {node} 的端口 {port} 为一台并未迁来的虚拟机保留。请报告此问题。",
     "audit.file.nobody": "{node} 上的 {path} 像是 JimV 的文件，但不属于任何对象。若无人需要，请删除。",
     "audit.file.copy": "{node} 上的 {path} 与 {owner} 上正在使用的同名文件不是同一个。若无人需要，请删除。",
     "audit.node.silent": "节点 {node} 处于 {state}，未被询问：其虚拟机没有比对。",

@@ -12,19 +12,20 @@ import { registerOperations } from "./operations.ts";
 import { startPages } from "./pages.tsx";
 import { MigrationSettings } from "./requests.ts";
 import { startRoutes } from "./routes.ts";
-import { drainSteps, drains, runs } from "./schema.ts";
+import { drainSteps, drains, ports, runs } from "./schema.ts";
 import { Migration } from "./service.ts";
 import { registerSettlements } from "./settlements.ts";
 import { migrationWords } from "./words.ts";
 
 export * from "./contract.ts";
 export { MigrateGuest } from "./requests.ts";
+export { ports as migrationPorts } from "./schema.ts";
 
 export const migrationPlugin = definePlugin({
   name: "migration",
   requires: ["nodes", "pools", "tasks", "disks", "guests"],
   words: migrationWords,
-  tables: [runs, drains, drainSteps],
+  tables: [runs, ports, drains, drainSteps],
   migrations: migrationMigrations,
   settings: MigrationSettings,
   controller(context) {

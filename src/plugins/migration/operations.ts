@@ -113,6 +113,7 @@ export function registerOperations(context: NodeContext): void {
   const requestOf = (payload: Payload): MigrationRequest => ({
     peerUri: payload.peerUri,
     address: payload.address,
+    ports: { memory: payload.memoryPort, disks: payload.diskPort },
     vnc: { port: payload.vncPort, listen: payload.vncListen, password: payload.vncPassword },
     paths: pathsOf(payload),
     copyDisks: payload.disks.filter(({ copy }) => copy).map(({ target }) => target),
@@ -135,7 +136,14 @@ export function registerOperations(context: NodeContext): void {
       if (!(await peer.hasCpuOf(await hypervisor.xml(uuid))))
         throw new AppError("conflict", "migration.otherCpu", { name: payload.name, node: payload.toNode });
     });
+    await operation.step("migration.step.ports", null, async () => {
+      for (const port of [payload.memoryPort, payload.diskPort])
+        if (port !== null && (await migrations.answers(payload.address, port)))
+          throw new HypervisorError("portInUse", `Something listens on port ${port} of ${payload.toNode}.`);
+    });
     const copied = disks.filter(({ copy }) => copy);
+    // Its pool is looked through: libvirt makes no file there for a copy of one that it does not know to be gone.
+    for (const { pool, to } of copied) await peer.has(pool, to);
     await sendFiles(operation, payload, peer, seed ? [seed] : [], percent.looked, percent.seeded);
     const known = await operation.step("migration.step.measure", null, () => measure(uuid, fact));
     operation.progress(percent.measured);

@@ -1,5 +1,5 @@
 /** What may be said when asking for a migration: the schema that form and API share. */
-import { type Static, Type } from "jimv";
+import { migrationPorts, type Static, Type } from "jimv";
 
 export const MigrateGuest = Type.Object({
   nodeName: Type.Optional(
@@ -37,6 +37,13 @@ export const MigrationSettings = Type.Object({
       description: "How nodes' libvirtds reach each other; tcp is neither secret nor guarded",
     }),
   ),
+  portFirst: Type.Integer({
+    minimum: 1024,
+    maximum: 65_535,
+    default: migrationPorts.first,
+    description: "First port on which nodes listen for guests' memory and disks; one or two a migration",
+  }),
+  portLast: Type.Integer({ minimum: 1024, maximum: 65_535, default: migrationPorts.last }),
   drainAtOnce: Type.Integer({
     minimum: 1,
     maximum: 16,

@@ -17,6 +17,18 @@ export const runs = table(
 );
 export type MigrationRun = Row<typeof runs>;
 
+/** Ports of the nodes that take guests, on which QEMU listens for memory and disks: booked until it has arrived. */
+export const ports = table(
+  "migration_ports",
+  {
+    id: text(36).primaryKey(),
+    node: text(64).notNull(),
+    port: integer().notNull(),
+    task: text(36).notNull(),
+  },
+  (t) => [unique("migration_ports_port", t.node, t.port), index("migration_ports_task", t.task)],
+);
+
 /** `ended`: nothing more will go by itself, whether or not all have gone. */
 export type DrainState = "draining" | "ended" | "cancelled";
 

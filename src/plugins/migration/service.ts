@@ -22,10 +22,14 @@ import {
 import { roomKey } from "../pools/index.ts";
 import type { DrainStep, MigrationService, MigrationTarget } from "./contract.ts";
 import type { MigrationNeeds, MovableNode } from "./needs.ts";
+import { bookPorts, givePorts, isPortTaken, needOf } from "./ports.ts";
 import { type MigrateGuest, MigrationSettings } from "./requests.ts";
 import { type MigrationRun, runs } from "./schema.ts";
 import { bytesPerGiB, fileThere, type PoolsThere, type PoolThere, refusalOf } from "./targets.ts";
 import { migrateGuest } from "./tasks.ts";
+
+/** How often a migration is booked anew when somebody else took its port meanwhile. */
+const bookingTries = 20;
 
 /** A node that was looked at, with what decides between it and others. */
 interface Candidate extends MigrationTarget {
@@ -107,12 +111,28 @@ export class Migration implements MigrationService {
     return this.send(uuid, request, actor);
   }
 
-  /** As `migrate`; `along` is written in the same batch as the task. */
+  /** As `migrate`; anew when somebody else books a port meanwhile. `along` is written in the same batch as the task. */
   async send(
     uuid: string,
     request: MigrateGuest,
     actor: Actor,
     along: (task: string, toNode: string) => Statement[] = () => [],
+  ): Promise<Begun> {
+    for (let left = bookingTries; ; left--) {
+      try {
+        return await this.book(uuid, request, actor, along);
+      } catch (error) {
+        if (!isPortTaken(error)) throw error;
+        if (left <= 1) throw new AppError("unavailable", "guests.bookingBusy", {}, { cause: error });
+      }
+    }
+  }
+
+  private async book(
+    uuid: string,
+    request: MigrateGuest,
+    actor: Actor,
+    along: (task: string, toNode: string) => Statement[],
   ): Promise<Begun> {
     const moving = await this.moves.movable(uuid);
     const candidates = await this.candidates(moving, await this.needs.nodes.list());
@@ -128,11 +148,14 @@ export class Migration implements MigrationService {
       const pools = await this.poolsThere(now, chosen);
       const reason = refusalOf(now, from, chosen, pools);
       if (reason) throw new AppError("conflict", reason.word, reason.args);
+      const files = this.payload(now, chosen, pools, port, request, settings);
+      const given = await givePorts(this.context, chosen.name, needOf(guest.state, files.disks));
+      const { memoryPort, diskPort } = given;
       const task = await this.context.tasks.prepare(migrateGuest, {
         node: guest.nodeName,
         target: { type: "guest", key: uuid, name: guest.name },
         exclusive: uuid,
-        payload: this.payload(now, chosen, pools, port, request, settings),
+        payload: { ...files, memoryPort, diskPort },
         actor,
       });
       const run: MigrationRun = {
@@ -143,7 +166,11 @@ export class Migration implements MigrationService {
         figures: null,
         changedAt: this.context.clock.now(),
       };
-      const more = [insert(runs, run), ...along(task.id, chosen.name)];
+      const more = [
+        insert(runs, run),
+        ...bookPorts(task.id, chosen.name, given),
+        ...along(task.id, chosen.name),
+      ];
       return { ...task, statements: [...task.statements, ...more] };
     });
   }
@@ -155,7 +182,7 @@ export class Migration implements MigrationService {
     port: number,
     request: MigrateGuest,
     settings: MigrationSettings,
-  ): PayloadOf<typeof migrateGuest> {
+  ): Omit<PayloadOf<typeof migrateGuest>, "memoryPort" | "diskPort"> {
     const address = to.managementAddress ?? "";
     const host = address.includes(":") ? `[${address}]` : address;
     const moved = disks.map((disk) => ({
@@ -212,7 +239,8 @@ export class Migration implements MigrationService {
         .filter((each) => each.reason === null && each.acceptsGuests)
         .sort((one, other) => left(other) - left(one));
       if (!best) {
-        plan.push({ ...nowhere, reasons: candidates.map(reasonOf) });
+        const alone: Reason = { of: nodeName, word: "migration.drain.alone", args: { node: nodeName } };
+        plan.push({ ...nowhere, reasons: candidates.length === 0 ? [alone] : candidates.map(reasonOf) });
         continue;
       }
       const sum = planned.get(best.nodeName) ?? { guests: 0, memoryMiB: 0, vcpus: 0 };

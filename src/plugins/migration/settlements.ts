@@ -1,8 +1,9 @@
 /** What becomes of a guest when its migration ends: written in the same batch as the task's own end. */
-import { type ControllerContext, eq, type ReportEffects, remove, update } from "jimv";
+import { AppError, type ControllerContext, eq, type ReportEffects, remove, update } from "jimv";
 import type { GuestMoves } from "../guests/index.ts";
 import { readFigures } from "./figures.ts";
 import type { MigrationNeeds } from "./needs.ts";
+import { bookPorts, freePorts, givePorts } from "./ports.ts";
 import { runs } from "./schema.ts";
 import { figuresKind, migrateGuest } from "./tasks.ts";
 
@@ -18,7 +19,7 @@ export function registerSettlements(
   /** Runs after each migration's end. */
   ended: () => void,
 ): void {
-  const over = (task: string) => remove(runs, eq(runs.task, task));
+  const over = (task: string) => [remove(runs, eq(runs.task, task)), freePorts(task)];
 
   context.settle(migrateGuest, {
     started: async (_task, payload) => ({
@@ -34,19 +35,32 @@ export function registerSettlements(
         disks: payload.disks.map(({ uuid, to, copy }) => ({ uuid, path: to, isWhole: copy })),
         seedPath: payload.seed?.to ?? null,
       });
-      return { ...effects, statements: [...effects.statements, over(task.id)], after: ended };
+      return { ...effects, statements: [...effects.statements, ...over(task.id)], after: ended };
     },
     failed: async (task, payload) => {
       const effects = await moves.stayed(payload.uuid);
-      return { ...effects, statements: [...effects.statements, over(task.id)], after: ended };
+      return { ...effects, statements: [...effects.statements, ...over(task.id)], after: ended };
     },
-    retry: async (_task, payload, error) => {
+    // Something outside of JimV holds one of them there; libvirt does not say which.
+    retry: async (task, payload, error) => {
       if (error.word !== portTaken) return null;
-      const node = await needs.nodes.get(payload.toNode);
-      const takenPorts = [...payload.takenPorts, payload.vncPort];
+      const { toNode, vncPort, memoryPort, diskPort } = payload;
+      const node = await needs.nodes.get(toNode);
+      const takenPorts = [...payload.takenPorts, vncPort, memoryPort, diskPort].filter(
+        (port) => port !== null,
+      );
       const other = node && (await moves.anotherPort(payload.uuid, node, takenPorts));
       if (!other) return null;
-      return { payload: { ...payload, vncPort: other.port, takenPorts }, statements: other.statements };
+      const need = { memory: memoryPort !== null, disks: diskPort !== null };
+      const given = await givePorts(context, toNode, need, takenPorts).catch((refusal) => {
+        if (refusal instanceof AppError) return null;
+        throw refusal;
+      });
+      if (!given) return null;
+      return {
+        payload: { ...payload, vncPort: other.port, ...given, takenPorts },
+        statements: [...other.statements, freePorts(task.id), ...bookPorts(task.id, toNode, given)],
+      };
     },
   });
 

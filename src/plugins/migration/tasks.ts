@@ -27,6 +27,9 @@ export const migrateGuest = defineTask({
     vncPort: Type.Integer(),
     vncListen: Type.String(),
     vncPassword: SecretString(),
+    /** Where QEMU listens there for the memory, and for disks that are copied; null: the guest is off, or has none. */
+    memoryPort: Type.Union([Type.Integer(), Type.Null()]),
+    diskPort: Type.Union([Type.Integer(), Type.Null()]),
     /** Ports of earlier attempts, which something outside of JimV holds there. */
     takenPorts: Type.Array(Type.Integer()),
     disks: Type.Array(Type.Intersect([File, Type.Object({ uuid: Type.String(), target: Type.String() })])),

@@ -9,6 +9,12 @@ export const migrationWords = defineWords({
       "How the nodes' libvirtds reach each other. TLS uses the certificates that nodes get when they join; TCP is neither secret nor guarded: for a lab only.",
     "migration.settings.transport.tls": "TLS",
     "migration.settings.transport.tcp": "TCP, unguarded",
+    "migration.settings.portFirst": "First port for guests that come",
+    "migration.settings.portFirstHint":
+      "Nodes listen there for memory and copied disks: one or two ports a migration. Let the nodes reach each other on the whole range.",
+    "migration.settings.portLast": "Last port",
+    "migration.no.port":
+      "All ports from {first} to {last} for guests that come to {node} are in use. Wait until a migration ends, or widen the range in the settings.",
     "migration.settings.drainAtOnce": "Guests leaving a node at once",
     "migration.settings.drainAtOnceHint":
       "When a node is emptied for maintenance. More load the network and the nodes that take them.",
@@ -36,6 +42,8 @@ export const migrationWords = defineWords({
     "migration.drain.is.ended": "some stayed",
     "migration.drain.is.cancelled": "cancelled",
     "migration.drain.is.empty": "the node is empty",
+    "migration.drain.alone":
+      "There is no other node than {node}. Add one, or shut the guest down before you work on the machine.",
     "migration.drain.already":
       "Guests are being moved away from {node} already. Cancel that first to begin anew.",
     "migration.drain.none": "No guests are being moved away from {node}. Begin its maintenance first.",
@@ -44,6 +52,7 @@ export const migrationWords = defineWords({
     "task.migration.migrate": "Migrate {name}",
     "migration.step.look": "Looking where the guest is",
     "migration.step.check": "Comparing the CPUs",
+    "migration.step.ports": "Looking whether the ports are free",
     "migration.step.measure": "Measuring how fast the guest writes",
     "migration.step.send": "Sending files",
     "migration.step.move": "Moving",
@@ -128,6 +137,12 @@ export const migrationWords = defineWords({
       "节点的 libvirtd 之间如何连接。TLS 使用节点加入时获得的证书；TCP 既不加密也无防护，仅用于实验环境。",
     "migration.settings.transport.tls": "TLS",
     "migration.settings.transport.tcp": "TCP，无防护",
+    "migration.settings.portFirst": "迁入端口起始",
+    "migration.settings.portFirstHint":
+      "节点在这些端口接收内存和复制的磁盘，每次迁移占用一到两个。请允许节点之间访问整个范围。",
+    "migration.settings.portLast": "迁入端口结束",
+    "migration.no.port":
+      "迁入 {node} 的端口 {first} 至 {last} 已全部占用。请等待迁移结束，或在设置中扩大范围。",
     "migration.settings.drainAtOnce": "同时离开节点的虚拟机数",
     "migration.settings.drainAtOnceHint": "维护前清空节点时使用。数值越大，网络和接收节点的负载越高。",
     "migration.drain.title": "{node} 的维护",
@@ -154,6 +169,7 @@ export const migrationWords = defineWords({
     "migration.drain.is.ended": "有虚拟机留下",
     "migration.drain.is.cancelled": "已取消",
     "migration.drain.is.empty": "节点已清空",
+    "migration.drain.alone": "除 {node} 外没有其他节点。请添加节点，或在操作机器前关闭虚拟机。",
     "migration.drain.already": "正在移走 {node} 上的虚拟机。如需重新开始，请先取消。",
     "migration.drain.none": "没有正在移走 {node} 上的虚拟机。请先开始维护。",
     "migration.drain.over": "移走 {node} 上虚拟机的过程已经结束。",
@@ -161,6 +177,7 @@ export const migrationWords = defineWords({
     "task.migration.migrate": "迁移 {name}",
     "migration.step.look": "确认虚拟机所在位置",
     "migration.step.check": "比较 CPU",
+    "migration.step.ports": "确认端口空闲",
     "migration.step.measure": "测量虚拟机写内存的速度",
     "migration.step.send": "传送文件",
     "migration.step.move": "迁移中",
