@@ -12,11 +12,14 @@ export * from "./core/http/contract.ts";
 export {
   actedOn,
   constraintsOf,
+  errorIn,
   type Form as PostedForm,
+  listIn,
   type ParsedForm,
   parseForm,
   submitForm,
   type TriedForm,
+  typedIn,
 } from "./core/http/forms.ts";
 export { listQuery, pageOf, pageSchema, sortOf, windowOf } from "./core/http/list.ts";
 export { fieldText, sentenceOf } from "./core/http/problem.ts";

@@ -39,7 +39,7 @@ export {
 } from "./parts/list.tsx";
 export { Logo } from "./parts/logo.tsx";
 export { Menu, type MenuItem, MoreMenu } from "./parts/menu.tsx";
-export { Notice, type NoticeProps } from "./parts/notice.tsx";
+export { Notice, type NoticeProps, Refusal } from "./parts/notice.tsx";
 export { type PaletteHit, PaletteHits } from "./parts/palette.tsx";
 export {
   Columns,

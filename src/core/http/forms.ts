@@ -36,6 +36,28 @@ export interface TriedForm {
   problem: AppError | null;
 }
 
+/** What was posted for a field; undefined where a form is drawn for the first time. */
+export function typedIn(tried: TriedForm | null, name: string): string | undefined {
+  const value = tried?.posted[name];
+  return typeof value === "string" ? value : value?.at(-1);
+}
+
+/** As `typedIn`, of a field that takes several. */
+export function listIn(tried: TriedForm | null, name: string): readonly string[] {
+  const value = tried?.posted[name];
+  return typeof value === "string" ? [value] : (value ?? []);
+}
+
+/** What is wrong with a field, or with something inside it, as the viewer reads it. */
+export function errorIn(
+  tried: TriedForm | null,
+  name: string,
+  viewer: Pick<Viewer, "say">,
+): string | undefined {
+  const wrong = tried?.errors.find((error) => error.path.split(".")[0] === name);
+  return wrong ? fieldText(wrong, viewer.say) : undefined;
+}
+
 /** Refused forms come back with this status, so that the page swaps them in. */
 const refusedStatus = 422;
 

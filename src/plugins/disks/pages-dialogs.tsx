@@ -1,5 +1,5 @@
 /** The dialogs of disks: create, attach, rename, delete. Each form is also the answer to its refused post. */
-import { constraintsOf, fieldText, sentenceOf, type TriedForm, type Viewer } from "jimv";
+import { constraintsOf, errorIn, type TriedForm, typedIn, type Viewer } from "jimv";
 import {
   Button,
   bytes,
@@ -8,6 +8,7 @@ import {
   Form,
   Notice,
   NumberInput,
+  Refusal,
   Select,
   say,
   TextInput,
@@ -18,17 +19,6 @@ import { CreateDisk, type DiskView } from "./contract.ts";
 import { hrefOf, sizeText } from "./pages-parts.tsx";
 import { AttachForm, RenameForm } from "./requests.ts";
 import { wordsOf } from "./words-pages.ts";
-
-const typedIn = (tried: TriedForm | null, name: string): string | undefined => {
-  const value = tried?.posted[name];
-  return typeof value === "string" ? value : undefined;
-};
-const errorIn = (tried: TriedForm | null, name: string, viewer: Viewer): string | undefined => {
-  const wrong = tried?.errors.find((error) => error.path === name);
-  return wrong ? fieldText(wrong, viewer.say) : undefined;
-};
-const Problem = ({ tried, viewer }: { tried: TriedForm | null; viewer: Viewer }) =>
-  tried?.problem ? <Notice tone="bad">{sentenceOf(tried.problem, viewer.say)}</Notice> : null;
 
 const nameLimits = (): { required: true | undefined; maxlength: number | undefined } => {
   const { required, maxlength } = constraintsOf(CreateDisk, "name");
@@ -83,7 +73,7 @@ export function createFormOf({ nodes, pools }: Places, viewer: Viewer, tried: Tr
       csrf={viewer.csrf}
       extra={{ "data-closes": "create-disk" }}
     >
-      <Problem tried={tried} viewer={viewer} />
+      <Refusal tried={tried} viewer={viewer} />
       <TextInput
         name="name"
         {...nameLimits()}
@@ -191,7 +181,7 @@ export function attachFormOf(
       csrf={viewer.csrf}
       extra={{ "data-closes": "attach-disk" }}
     >
-      <Problem tried={tried} viewer={viewer} />
+      <Refusal tried={tried} viewer={viewer} />
       <Select
         name={field ?? "guestUuid"}
         label={t("disks.page.guest")}
@@ -234,7 +224,7 @@ export function renameFormOf(disk: DiskView, viewer: Viewer, tried: TriedForm | 
       csrf={viewer.csrf}
       extra={{ "data-closes": "rename-disk" }}
     >
-      <Problem tried={tried} viewer={viewer} />
+      <Refusal tried={tried} viewer={viewer} />
       <TextInput
         name="name"
         required

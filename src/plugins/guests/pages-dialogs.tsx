@@ -1,5 +1,5 @@
 /** Questions before something is lost: deleting, forcing off, forcing to reboot. And the dialog of changes. */
-import { AppError, constraintsOf, fieldText, sentenceOf, type TriedForm, type Viewer } from "jimv";
+import { AppError, constraintsOf, errorIn, type TriedForm, typedIn, type Viewer } from "jimv";
 import {
   Button,
   bytes,
@@ -9,8 +9,8 @@ import {
   Dialog,
   FieldRow,
   Form,
-  Notice,
   NumberInput,
+  Refusal,
   say,
   TextInput,
 } from "jimv/ui";
@@ -148,13 +148,11 @@ export function editFormOf(guest: GuestDetail, viewer: Viewer, tried: TriedForm 
   const lang = viewer.language;
   const t = wordsOf(lang);
   const field = (name: keyof typeof ChangeGuest.properties) => {
-    const typed = tried?.posted[name];
-    const wrong = tried?.errors.find((error) => error.path === name);
     return {
       name,
       ...constraintsOf(ChangeGuest, name),
-      value: typeof typed === "string" ? typed : guest[name],
-      error: wrong ? fieldText(wrong, viewer.say) : undefined,
+      value: typedIn(tried, name) ?? guest[name],
+      error: errorIn(tried, name, viewer),
     };
   };
   const fixed = !allows(guest.state, "edit");
@@ -168,11 +166,9 @@ export function editFormOf(guest: GuestDetail, viewer: Viewer, tried: TriedForm 
       csrf={viewer.csrf}
       extra={{ "data-closes": "edit-guest" }}
     >
-      {tried?.problem ? (
-        <Notice tone="bad">{sentenceOf(tried.problem, viewer.say)}</Notice>
-      ) : (
+      <Refusal tried={tried} viewer={viewer}>
         <p class="hint">{t("guests.page.editHint")}</p>
-      )}
+      </Refusal>
       <TextInput {...only(field("name"))} label={say(lang, "label.name")} disabled={fixed} />
       <FieldRow>
         <NumberInput {...vcpus} lang={lang} label={t("guests.page.vcpus")} disabled={fixed} />

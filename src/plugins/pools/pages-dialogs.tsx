@@ -1,5 +1,5 @@
 /** The dialogs of storage pools: add, change, put on a node, take away, remove. */
-import { constraintsOf, fieldText, sentenceOf, type TriedForm, type Viewer } from "jimv";
+import { constraintsOf, errorIn, listIn, type TriedForm, typedIn, type Viewer } from "jimv";
 import {
   Button,
   Checkbox,
@@ -10,6 +10,7 @@ import {
   Notice,
   NumberInput,
   RadioCards,
+  Refusal,
   Select,
   say,
   TextInput,
@@ -19,21 +20,6 @@ import { AddNode, ChangePool, CreatePool } from "./requests.ts";
 import { localPoolId, type PoolKind, poolKinds } from "./schema.ts";
 import type { PoolView, PresenceView } from "./view.ts";
 import { wordsOf } from "./words-pages.ts";
-
-const typedIn = (tried: TriedForm | null, name: string): string | undefined => {
-  const value = tried?.posted[name];
-  return typeof value === "string" ? value : undefined;
-};
-const listIn = (tried: TriedForm | null, name: string): string[] => {
-  const value = tried?.posted[name];
-  return typeof value === "string" ? [value] : [...(value ?? [])];
-};
-const errorIn = (tried: TriedForm | null, name: string, viewer: Viewer): string | undefined => {
-  const wrong = tried?.errors.find((error) => error.path.split(".")[0] === name);
-  return wrong ? fieldText(wrong, viewer.say) : undefined;
-};
-const Problem = ({ tried, viewer }: { tried: TriedForm | null; viewer: Viewer }) =>
-  tried?.problem ? <Notice tone="bad">{sentenceOf(tried.problem, viewer.say)}</Notice> : null;
 
 const createForm = "pool-create";
 const kindCards = {
@@ -78,7 +64,7 @@ export function createFormOf(nodeNames: readonly string[], viewer: Viewer, tried
       csrf={viewer.csrf}
       extra={{ "data-closes": "create-pool" }}
     >
-      <Problem tried={tried} viewer={viewer} />
+      <Refusal tried={tried} viewer={viewer} />
       <TextInput {...field("name")} label={say(lang, "label.name")} />
       <RadioCards
         name="kind"
@@ -180,7 +166,7 @@ export function editFormOf(pool: PoolView, viewer: Viewer, tried: TriedForm | nu
       csrf={viewer.csrf}
       extra={{ "data-closes": "edit-pool" }}
     >
-      <Problem tried={tried} viewer={viewer} />
+      <Refusal tried={tried} viewer={viewer} />
       {pool.id === localPoolId ? null : (
         <TextInput
           name="name"
@@ -245,7 +231,7 @@ export function addFormOf(
       csrf={viewer.csrf}
       extra={{ "data-closes": "add-node" }}
     >
-      <Problem tried={tried} viewer={viewer} />
+      <Refusal tried={tried} viewer={viewer} />
       <Select
         name="nodeName"
         label={say(viewer.language, "label.node")}

@@ -1,4 +1,7 @@
 /** Something that a person should know, with a way out beside it. */
+import type { Viewer } from "../../core/http/contract.ts";
+import type { TriedForm } from "../../core/http/forms.ts";
+import { sentenceOf } from "../../core/http/problem.ts";
 import { Icon } from "./icon.tsx";
 import { type Child, cx } from "./kit.ts";
 
@@ -24,4 +27,10 @@ export function Notice(p: NoticeProps) {
       {p.actions ? <div class="row">{p.actions}</div> : null}
     </div>
   );
+}
+
+/** Why a form was refused, where that belongs to none of its fields; else nothing, or what is given instead. */
+export function Refusal(p: { tried: TriedForm | null; viewer: Pick<Viewer, "say">; children?: Child }) {
+  const problem = p.tried?.problem;
+  return problem ? <Notice tone="bad">{sentenceOf(problem, p.viewer.say)}</Notice> : (p.children ?? null);
 }
