@@ -67,7 +67,7 @@ step() {
 
 install() {
   need_packages "${hypervisor_packages[@]}" "${cluster_packages[@]}" chromium fonts-noto-cjk shellcheck genisoimage openssl \
-    e2fsprogs perl procps glusterfs-server glusterfs-client \
+    e2fsprogs perl procps glusterfs-server glusterfs-client libguestfs-tools \
     ceph-mon ceph-osd ceph-mgr ceph-common libvirt-daemon-driver-storage-rbd qemu-block-extra
   need_bun
   need_dependencies

@@ -10,6 +10,7 @@ import { type BootVariable, bootJobsService, bootVariables } from "./contract.ts
 import { bootJobsMigrations } from "./migrations.ts";
 import { startNode } from "./operations.ts";
 import { jobPages } from "./pages.tsx";
+import { queuePages } from "./pages-queue.tsx";
 import { endedReport } from "./plan.ts";
 import { Queue } from "./queue.ts";
 import { startRoutes } from "./routes.ts";
@@ -86,6 +87,7 @@ export const bootJobsWith = (appliance?: Appliance) =>
         context.every("boot-jobs.prune", timing.pruneMilliseconds, () => queue.prune()),
       );
       startRoutes(context, jobs, queue);
+      queuePages(context, jobs, queue);
       jobPages({ context, jobs, templates: context.use(templateService) });
     },
     node: (context) => startNode(context, appliance),

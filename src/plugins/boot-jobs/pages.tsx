@@ -106,7 +106,14 @@ function JobList({ viewer, rows }: { viewer: Viewer; rows: BootJob[] }) {
       <PageHead
         title={viewer.say("boot-jobs.page.title")}
         sub={viewer.say("boot-jobs.page.sub")}
-        actions={rows.length > 0 ? add : null}
+        actions={
+          <>
+            <Button icon="clock" href="/boot-jobs/queue">
+              {viewer.say("boot-jobs.queue.title")}
+            </Button>
+            {rows.length > 0 ? add : null}
+          </>
+        }
       />
       <Table
         lang={viewer.language}

@@ -21,12 +21,14 @@ describe("variables", () => {
   });
 
   test("reach a command as they are, whatever they hold", async () => {
-    const script = shellText(`printf '%s|' {PASSWORD} "a{PASSWORD}b" x{SSH-KEY}y {{IP}}`);
+    const script = shellText(
+      `printf '%s|' {PASSWORD} "a{PASSWORD}b" x{SSH-KEY}y {{IP}} "$(printf %s {SSH-KEY})"`,
+    );
     const run = Bun.spawn(["/bin/sh", "-c", script], {
       env: { [shellName("PASSWORD")]: nasty, [shellName("SSH-KEY")]: "a  b" },
       stdout: "pipe",
     });
-    expect(await new Response(run.stdout).text()).toBe(`${nasty}|a${nasty}b|xa  by|{IP}|`);
+    expect(await new Response(run.stdout).text()).toBe(`${nasty}|a${nasty}b|xa  by|{IP}|a  b|`);
     expect(await run.exited).toBe(0);
   });
 });

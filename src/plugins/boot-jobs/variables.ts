@@ -33,8 +33,9 @@ interface Place {
   hereDocument: boolean;
 }
 
-/** Where each character of a command stands, as far as quoting goes. */
+/** Where each character of a command stands, as far as quoting goes. What is in `$(…)` begins anew with its quotes. */
 function* places(command: string): Generator<Place> {
+  const nested: Place["quotes"][] = [];
   let quotes: Place["quotes"] = "none";
   let hereDocument = false;
   let escaped = false;
@@ -47,6 +48,10 @@ function* places(command: string): Generator<Place> {
     else if (char === "\\" && quotes !== "single") escaped = true;
     else if (char === "'" && quotes !== "double") quotes = quotes === "single" ? "none" : "single";
     else if (char === '"' && quotes !== "single") quotes = quotes === "double" ? "none" : "double";
+    else if (char === "(" && (quotes === "none" || (quotes === "double" && command[at - 1] === "$"))) {
+      nested.push(quotes);
+      quotes = "none";
+    } else if (char === ")" && quotes === "none") quotes = nested.pop() ?? "none";
     else if (quotes === "none" && char === "#" && /^$|\s|;/.test(command[at - 1] ?? "")) comment = true;
     else if (quotes === "none" && command.startsWith("<<", at)) hereDocument = true;
   }

@@ -149,12 +149,36 @@ export interface GuestPanel {
   render(guest: GuestDetail, task: GuestTask, viewer: Viewer): Promise<Child>;
 }
 export const guestPanels = serviceKey<GuestPanel>("guests.panels");
+/** A short note of another plugin on a guest's row and page. */
+export interface GuestBadge {
+  /** Word key with its arguments. */
+  word: string;
+  args: Record<string, string | number>;
+  tone: "accent" | "warn" | "bad";
+  /** A time that is shown behind it, UTC milliseconds: until when it holds. */
+  until: number | null;
+}
+/** Asked for the guests of a page at once. */
+export const guestBadges =
+  serviceKey<(uuids: readonly string[]) => Promise<Map<string, GuestBadge[]>>>("guests.badges");
+/** A tab of another plugin on a guest's page. It is drawn anew when something about the guest changes. */
+export interface GuestTabEntry {
+  /** For the address: letters, digits and `-`. */
+  key: string;
+  label(viewer: Viewer): string;
+  render(guest: GuestDetail, viewer: Viewer): Child | Promise<Child>;
+}
+export const guestTabs = serviceKey<GuestTabEntry>("guests.tabs");
 /** An action of another plugin that begins with a dialog, at `/guests/{uuid}/<action>` and `/guests/batch/<action>`. */
 export interface GuestDialog {
-  action: Action;
+  /** What the guest's state must allow; `any`: whatever it does, as long as it is there. */
+  action: Action | "any";
+  /** The address, where it is not called after its action. */
+  path?: string;
   icon: IconName;
   label(viewer: Viewer): string;
 }
+export const pathOf = ({ path, action }: GuestDialog): string => path ?? action;
 export const guestDialogs = serviceKey<GuestDialog>("guests.dialogs");
 /** Runs on a node: asks for a guest's domain and reports it, so that what is reported afterwards finds it told. */
 export const guestLook = defineHook<{ uuid: string }>("guest.look");

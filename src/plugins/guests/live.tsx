@@ -2,7 +2,7 @@
 import { AppError, type LiveContext, type LiveEvent, type Viewer } from "jimv";
 import { html, prepend, remove, replace, TableRow } from "jimv/ui";
 import { detailsTopic } from "./details.ts";
-import { GuestGone, type GuestTab, guestScene, guestTabs } from "./pages-guest.tsx";
+import { GuestGone, GuestMore, type GuestTab, guestScene, tabOf } from "./pages-guest.tsx";
 import { GuestDisks, GuestFacts, GuestHappened } from "./pages-guest-facts.tsx";
 import { GuestHead, GuestNow } from "./pages-guest-head.tsx";
 import { GuestScreenshot, GuestXml } from "./pages-guest-look.tsx";
@@ -40,7 +40,7 @@ export function guestLive(needs: PageNeeds): void {
     role: "reader",
     async render(event, { viewer, key }) {
       const [uuid = "", asked] = (key ?? "").split(".");
-      const tab = guestTabs.find((one) => one === asked) ?? "overview";
+      const tab = tabOf(asked, needs);
       // A disk's event does not say whose it is; disks change seldom.
       const about = event.topic === "disk" ? uuid : subjectOf(event)?.uuid;
       if (about !== uuid) return [];
@@ -107,6 +107,7 @@ async function guestPayloads(
     ["guest-now", <GuestNow scene={scene} viewer={viewer} />],
     ["guest-facts", <GuestFacts scene={scene} viewer={viewer} />],
     ["guest-disks", <GuestDisks guest={scene.guest} viewer={viewer} />],
+    ...(scene.inTab === null ? [] : [["guest-more", <GuestMore scene={scene} />] as const]),
     ["guest-tasks", <GuestHappened scene={scene} viewer={viewer} all={tab === "tasks"} />],
   ] as const;
   const parts = onlyDetails ? look : [...rest, ...look];

@@ -32,5 +32,15 @@ export interface GuestNeeds {
 /** The part of the controller's context that the guests' rules use. */
 export type Ground = Pick<
   ControllerContext,
-  "clusterId" | "store" | "clock" | "log" | "vault" | "tasks" | "settings" | "hooks" | "commit" | "ask"
+  | "clusterId"
+  | "store"
+  | "clock"
+  | "log"
+  | "vault"
+  | "tasks"
+  | "settings"
+  | "hooks"
+  | "commit"
+  | "ask"
+  | "slots"
 >;

@@ -11,13 +11,15 @@ import {
   Progress,
   StateMark,
   say,
+  type Tab,
 } from "jimv/ui";
 import type { NodeView } from "../nodes/index.ts";
 import { taskHref } from "../tasks/index.ts";
-import type { GuestDialog } from "./contract.ts";
+import { type GuestDialog, pathOf } from "./contract.ts";
 import {
   actionButton,
   actionLooks,
+  GuestBadges,
   GuestTile,
   hrefOf,
   mayAct,
@@ -41,6 +43,9 @@ export interface GuestScene {
   panels: ReadonlyMap<string, Child>;
   /** What other plugins offer to do now. */
   dialogs: readonly GuestDialog[];
+  /** Tabs of other plugins, and what is in the open one. */
+  tabs: readonly (Tab & { key: string })[];
+  inTab: Child;
 }
 
 /** Name, state, and what can be done now. Replaced whole by the live view. */
@@ -54,6 +59,7 @@ export function GuestHead({ scene: { guest, dialogs }, viewer }: { scene: GuestS
       mark={<StateMark kind="guest" state={guest.shown} lang={lang} pill />}
       sub={
         <>
+          <GuestBadges guest={guest} viewer={viewer} />
           {guest.remark ? <span>{guest.remark}</span> : null}
           <span>{guest.templateName}</span>
           <a href={`/nodes/${encodeURIComponent(guest.nodeName)}`}>{guest.nodeName}</a>
@@ -78,7 +84,7 @@ function headActions(guest: GuestDetail, dialogs: readonly GuestDialog[], viewer
     ...dialogs.map((dialog, at) => ({
       label: `${dialog.label(viewer)}…`,
       icon: dialog.icon,
-      dialogUrl: `${hrefOf(guest.uuid)}/${dialog.action}`,
+      dialogUrl: `${hrefOf(guest.uuid)}/${pathOf(dialog)}`,
       divided: at === 0 && rest.length > 0,
     })),
     {

@@ -1,15 +1,22 @@
 /** One guest's page: its tabs, and what of it stands where. */
 import { and, desc, eq, tasks, type Viewer } from "jimv";
 import { Button, type Child, Notice, Row, say, type Tab, Tabs, WithRail } from "jimv/ui";
-import { guestPanels } from "./contract.ts";
+import { guestPanels, guestTabs } from "./contract.ts";
 import { GuestDisks, GuestFacts, GuestHappened } from "./pages-guest-facts.tsx";
 import { GuestHead, GuestNow, type GuestScene } from "./pages-guest-head.tsx";
 import { GuestScreenshot, GuestXml } from "./pages-guest-look.tsx";
 import { dialogsFor, hrefOf, type PageNeeds } from "./pages-parts.tsx";
 import { wordsOf } from "./words-pages.ts";
 
-export const guestTabs = ["overview", "disks", "tasks", "xml"] as const;
-export type GuestTab = (typeof guestTabs)[number];
+const ownTabs = ["overview", "disks", "tasks", "xml"] as const;
+/** One of the guests' own, or the key of another plugin's. */
+export type GuestTab = string;
+
+/** The tab that an address asks for; the overview where there is none of that name. */
+export function tabOf(asked: string | null | undefined, { context }: Pick<PageNeeds, "context">): GuestTab {
+  const keys = [...ownTabs, ...context.slots.all(guestTabs).map(({ key }) => key)];
+  return keys.find((key) => key === asked) ?? "overview";
+}
 
 const happenedShown = 6;
 const tasksShown = 100;
@@ -37,7 +44,14 @@ export async function guestScene(
     const panel = slots.all(guestPanels).find(({ kind }) => kind === task.kind);
     if (panel) panels.set(task.id, await panel.render(guest, task, viewer));
   }
-  return { guest, node, details, happened, panels, dialogs: dialogsFor(guest, needs) };
+  const more = slots.all(guestTabs);
+  const tabs = more.map((entry) => ({
+    key: entry.key,
+    href: `${hrefOf(uuid)}?tab=${entry.key}`,
+    label: entry.label(viewer),
+  }));
+  const inTab = (await more.find(({ key }) => key === tab)?.render(guest, viewer)) ?? null;
+  return { guest, node, details, happened, panels, dialogs: dialogsFor(guest, needs), tabs, inTab };
 }
 
 export function guestPage(scene: GuestScene, tab: GuestTab, viewer: Viewer) {
@@ -54,6 +68,7 @@ export function guestPage(scene: GuestScene, tab: GuestTab, viewer: Viewer) {
     },
     { key: "tasks", href: `${href}?tab=tasks`, label: say(viewer.language, "nav.tasks") },
     { key: "xml", href: `${href}?tab=xml`, label: "XML" },
+    ...scene.tabs,
   ];
   return (
     <div id="guest-page" class="stack">
@@ -76,12 +91,21 @@ export function guestPage(scene: GuestScene, tab: GuestTab, viewer: Viewer) {
         <GuestDisks guest={guest} viewer={viewer} />
       ) : tab === "xml" ? (
         <GuestXml scene={scene} viewer={viewer} />
+      ) : tab !== "tasks" ? (
+        <GuestMore scene={scene} />
       ) : (
         <GuestHappened scene={scene} viewer={viewer} all />
       )}
     </div>
   );
 }
+
+/** What another plugin shows in its tab. */
+export const GuestMore = ({ scene }: { scene: GuestScene }) => (
+  <div id="guest-more" class="stack">
+    {scene.inTab}
+  </div>
+);
 
 /** What takes the page's place once the guest is gone. */
 export function GuestGone({ viewer }: { viewer: Viewer }) {

@@ -14,7 +14,7 @@ import {
   Segments,
   say,
 } from "jimv/ui";
-import { guestDialogs } from "./contract.ts";
+import { guestDialogs, pathOf } from "./contract.ts";
 import { foreignList } from "./pages-foreign.tsx";
 import { type Asked, groups, guestList, newestFirst, type Show } from "./pages-list-address.ts";
 import { guestTable, mayAct, type PageNeeds } from "./pages-parts.tsx";
@@ -211,7 +211,7 @@ function Batch({ viewer, needs, total }: { viewer: Viewer; needs: PageNeeds; tot
           action: dialog.action,
           label: `${dialog.label(viewer)}…`,
           icon: dialog.icon,
-          dialogUrl: `/guests/batch/${dialog.action}`,
+          dialogUrl: `/guests/batch/${pathOf(dialog)}`,
         })),
         {
           action: "force-stop",

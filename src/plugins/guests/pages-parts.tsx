@@ -69,8 +69,14 @@ export function actionButton(
 
 /** What other plugins offer to do with a guest in its present state. */
 export function dialogsFor(guest: GuestView, { context }: Pick<PageNeeds, "context">): GuestDialog[] {
-  return context.slots.all(guestDialogs).filter(({ action }) => guest.actions.includes(action));
+  return context.slots
+    .all(guestDialogs)
+    .filter(({ action }) => (action === "any" ? isThere(guest) : guest.actions.includes(action)));
 }
+
+/** Not yet, or no longer, are guests that are being made or deleted, or whose creation failed. */
+const isThere = ({ state }: GuestView): boolean =>
+  state !== "creating" && state !== "deleting" && state !== "failed";
 
 /** Deleting is offered for what runs, too: the dialog then says that it is forced off first. */
 export const mayDelete = (guest: GuestView): boolean =>
@@ -79,7 +85,11 @@ export const mayDelete = (guest: GuestView): boolean =>
 /** The actions that a selection of rows is offered. */
 export function batchActions(guest: GuestView): string[] {
   const actions: readonly Action[] = guest.actions;
-  return [...actions, ...(mayDelete(guest) && !actions.includes("delete") ? ["delete"] : [])];
+  return [
+    ...actions,
+    ...(isThere(guest) ? ["any"] : []),
+    ...(mayDelete(guest) && !actions.includes("delete") ? ["delete"] : []),
+  ];
 }
 
 /** The task that a row shows as a bar: the one that changes the guest, when it can tell how far it is. */
@@ -189,7 +199,12 @@ export function guestTable(viewer: Viewer): TableSpec<GuestView> {
             href={hrefOf(guest.uuid)}
             sub={guest.remark.split("\n")[0] ?? ""}
             tile={<GuestTile guest={guest} />}
-            tags={guest.initState === "failed" ? <Tag tone="warn">{t("guests.page.initFailed")}</Tag> : null}
+            tags={
+              <>
+                {guest.initState === "failed" ? <Tag tone="warn">{t("guests.page.initFailed")}</Tag> : null}
+                <GuestBadges guest={guest} viewer={viewer} />
+              </>
+            }
           />
         ),
       },
@@ -253,6 +268,25 @@ export function guestTable(viewer: Viewer): TableSpec<GuestView> {
     quick: (guest) => quickOf(guest, viewer),
     menu: (guest) => menuOf(guest, viewer),
   };
+}
+
+/** What other plugins have to say, each with the time until which it holds. */
+export function GuestBadges({ guest, viewer }: { guest: GuestView; viewer: Viewer }) {
+  return (
+    <>
+      {guest.badges.map(({ word, args, tone, until }) => (
+        <Tag tone={tone}>
+          {viewer.say(word, args)}
+          {until === null ? null : (
+            <>
+              {" · "}
+              <Time lang={viewer.language} at={until} />
+            </>
+          )}
+        </Tag>
+      ))}
+    </>
+  );
 }
 
 /** The refusal of an action, or null when it went well. Defects go on upwards. */

@@ -6,7 +6,7 @@ import { guestActions } from "./pages-actions.tsx";
 import { CreateForm, createPage, DataDisk } from "./pages-create.tsx";
 import { offerOf } from "./pages-create-offer.tsx";
 import { previewOf } from "./pages-create-summary.tsx";
-import { type GuestTab, guestPage, guestScene, guestTabs } from "./pages-guest.tsx";
+import { guestPage, guestScene, tabOf } from "./pages-guest.tsx";
 import { listLive, listPage } from "./pages-list.tsx";
 import { guestList } from "./pages-list-address.ts";
 import { hrefOf, type PageNeeds, refusalOf } from "./pages-parts.tsx";
@@ -70,8 +70,7 @@ function lists(needs: PageNeeds): void {
     role: "reader",
     async handle({ params, url, viewer }) {
       const uuid = params.uuid ?? "";
-      const asked = url.searchParams.get("tab");
-      const tab: GuestTab = guestTabs.find((one) => one === asked) ?? "overview";
+      const tab = tabOf(url.searchParams.get("tab"), needs);
       const scene = await guestScene(uuid, tab, viewer, needs);
       // What the node tells comes by the live view: the page does not wait for it.
       await needs.service.look(uuid);

@@ -16,6 +16,7 @@ import {
   windowOf,
 } from "jimv";
 import { disks } from "../disks/index.ts";
+import { guestBadges } from "./contract.ts";
 import type { Ground, GuestNeeds } from "./needs.ts";
 import type { GuestListQuery, guestSorts } from "./requests.ts";
 import {
@@ -183,13 +184,14 @@ export class GuestReading {
   private async viewsOf(rows: readonly Guest[]): Promise<GuestView[]> {
     if (rows.length === 0) return [];
     const uuids = rows.map((guest) => guest.uuid);
-    const [open, systemDisks, interfaces, nodes] = await Promise.all([
+    const [open, systemDisks, interfaces, nodes, badges] = await Promise.all([
       this.ground.tasks.openFor("guest", uuids),
       this.ground.store.select(disks, {
         where: and(inArray(disks.guestUuid, uuids), eq(disks.role, "system")),
       }),
       this.ground.store.select(guestInterfaces, { where: inArray(guestInterfaces.guestUuid, uuids) }),
       this.needs.nodes.named([...new Set(rows.map((guest) => guest.nodeName))]),
+      Promise.all(this.ground.slots.all(guestBadges).map((badgesOf) => badgesOf(uuids))),
     ]);
     const offline = new Set(nodes.filter((node) => node.state === "offline").map((node) => node.name));
     const tasksOf = Map.groupBy(open, (task: Task) => task.targetKey);
@@ -202,6 +204,7 @@ export class GuestReading {
         systemDisk: diskOf.get(guest.uuid) ?? null,
         interfaces: interfacesOf.get(guest.uuid) ?? [],
         cancellable: (kind) => cancellableKinds.has(kind),
+        badges: badges.flatMap((each) => each.get(guest.uuid) ?? []),
       }),
     );
   }

@@ -1,6 +1,7 @@
 /** What others see of guests: pages, API, console and other plugins. Made from rows here, in one place. */
 import { type Task, type TSchema, Type } from "jimv";
 import type { Disk } from "../disks/index.ts";
+import type { GuestBadge } from "./contract.ts";
 import type { Args, Guest, GuestInterface, ObservedAddress } from "./schema.ts";
 import {
   type Action,
@@ -76,6 +77,8 @@ export interface GuestView {
   actions: readonly Action[];
   /** Tasks under way about it, the one that changes it first. */
   tasks: GuestTask[];
+  /** What other plugins have to say. */
+  badges: GuestBadge[];
   /** UTC milliseconds. */
   startedAt: number | null;
   createdAt: number;
@@ -151,6 +154,15 @@ export const GuestSchema = Type.Object({
       cancellable: Type.Boolean(),
     }),
   ),
+  badges: Type.Array(
+    Type.Object({
+      word: Type.String(),
+      args: Type.Record(Type.String(), Type.Unknown()),
+      tone: Type.String(),
+      until: nullable(Type.Integer()),
+    }),
+    { description: "Short notes of plugins" },
+  ),
   startedAt: nullable(Type.Integer({ description: "UTC milliseconds" })),
   createdAt: Type.Integer({ description: "UTC milliseconds" }),
 });
@@ -208,6 +220,7 @@ export function guestView(
     systemDisk: Pick<Disk, "sizeGiB"> | null;
     interfaces: readonly GuestInterface[];
     cancellable: (kind: string) => boolean;
+    badges: GuestBadge[];
   },
 ): GuestView {
   const creation = of.tasks.find((task) => task.kind === "guests.create");
@@ -249,6 +262,7 @@ export function guestView(
         etaSeconds: task.etaSeconds,
         cancellable: task.state === "queued" || of.cancellable(task.kind),
       })),
+    badges: of.badges,
     startedAt: guest.startedAt,
     createdAt: guest.createdAt,
   };
