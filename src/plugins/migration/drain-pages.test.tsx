@@ -69,6 +69,15 @@ describe("the dialog", () => {
     return answer && "fragment" in answer ? html(answer.fragment) : "";
   };
 
+  test("offers to move nothing where nothing can go", async () => {
+    const reasons = [{ of: "node-1", word: "migration.drain.alone", args: { node: "node-1" } }];
+    const shown = await dialogOf([
+      { guestUuid: "a", name: "web", state: "running", toNode: null, copyGiB: 0, reasons },
+    ]);
+    expect(shown).not.toContain('type="submit"');
+    expect(shown).toContain("There is no other node than node-1.");
+  });
+
   test("says where each guest would go and how, and why others stay", async () => {
     const shown = await dialogOf([
       { guestUuid: "a", name: "web <1>", state: "running", toNode: "node-2", copyGiB: 4, reasons: [] },

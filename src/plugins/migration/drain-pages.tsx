@@ -111,10 +111,24 @@ export function startDrainPages(
   });
 }
 
-function reasonsText(reasons: readonly Reason[], viewer: Viewer) {
-  const texts = reasons.map((reason) => viewer.say(reason.word, reason.args));
-  const [only] = texts;
-  return texts.length < 2 ? (only ?? "") : <IconList items={texts.map((text) => ({ icon: "info", text }))} />;
+/** Why guests stay: below the table, as its cells have room for a few words only. */
+function Whys(p: { guests: readonly { name: string; reasons: readonly Reason[] }[]; viewer: Viewer }) {
+  const told = p.guests.filter(({ reasons }) => reasons.length > 0);
+  if (told.length === 0) return null;
+  const text = (reasons: readonly Reason[]) =>
+    reasons.map((reason) => p.viewer.say(reason.word, reason.args)).join(" ");
+  return (
+    <IconList
+      items={told.map(({ name, reasons }) => ({
+        icon: "info",
+        text: (
+          <>
+            <b>{name}</b> {text(reasons)}
+          </>
+        ),
+      }))}
+    />
+  );
 }
 
 /** The plan, before anything happens. */
@@ -140,9 +154,11 @@ function DrainDialog(p: { node: string; plan: readonly DrainStep[]; viewer: View
           >
             {t("onlyRefuse")}
           </Button>
-          <Button kind="primary" type="submit" formId={formId}>
-            {t("go", { count: going })}
-          </Button>
+          {going > 0 ? (
+            <Button kind="primary" type="submit" formId={formId}>
+              {t("go", { count: going })}
+            </Button>
+          ) : null}
         </>
       }
     >
@@ -160,6 +176,7 @@ function DrainDialog(p: { node: string; plan: readonly DrainStep[]; viewer: View
             label={t("planned")}
             empty={<EmptyState icon="guest" title={t("empty")} text={t("emptyHint")} />}
           />
+          <Whys guests={plan} viewer={viewer} />
         </Stack>
       </form>
     </Dialog>
@@ -189,9 +206,7 @@ function planTable(viewer: Viewer): TableSpec<DrainStep> {
         width: "fill",
         cell: (step) =>
           step.toNode === null ? (
-            <>
-              <Tag tone="warn">{t("stays")}</Tag> {reasonsText(step.reasons, viewer)}
-            </>
+            <Tag tone="warn">{t("stays")}</Tag>
           ) : (
             <TwoLines title={step.toNode} sub={how(step)} />
           ),
@@ -214,13 +229,7 @@ function stepTable(viewer: Viewer): TableSpec<Shown> {
         label: () => t("guest"),
         width: "fill",
         card: "title",
-        cell: ({ step }) => (
-          <TwoLines
-            title={step.guestName}
-            href={`/guests/${step.guestUuid}`}
-            sub={step.state === "moved" ? "" : reasonsText(step.reasons ?? [], viewer)}
-          />
-        ),
+        cell: ({ step }) => <TwoLines title={step.guestName} href={`/guests/${step.guestUuid}`} />,
       },
       {
         key: "state",
@@ -295,6 +304,12 @@ function DrainPanel({ drain, rows, viewer }: { drain: DrainView; rows: readonly 
           rows={rows}
           label={t("panel")}
           empty={<EmptyState icon="guest" title={t("empty")} text={t("emptyHint")} />}
+        />
+        <Whys
+          guests={steps
+            .filter(({ state }) => state === "stayed" || state === "waiting")
+            .map(({ guestName, reasons }) => ({ name: guestName, reasons: reasons ?? [] }))}
+          viewer={viewer}
         />
       </Stack>
     </Panel>

@@ -239,8 +239,7 @@ export class Migration implements MigrationService {
         .filter((each) => each.reason === null && each.acceptsGuests)
         .sort((one, other) => left(other) - left(one));
       if (!best) {
-        const alone: Reason = { of: nodeName, word: "migration.drain.alone", args: { node: nodeName } };
-        plan.push({ ...nowhere, reasons: candidates.length === 0 ? [alone] : candidates.map(reasonOf) });
+        plan.push({ ...nowhere, reasons: reasonsOf(candidates, nodeName) });
         continue;
       }
       const sum = planned.get(best.nodeName) ?? { guests: 0, memoryMiB: 0, vcpus: 0 };
@@ -277,8 +276,14 @@ function choose(
   }
   const best = candidates.find((each) => each.reason === null && each.acceptsGuests);
   if (best) return best.node;
-  const reasons = candidates.map(reasonOf);
+  const reasons = reasonsOf(candidates, guest.nodeName);
   throw new AppError("conflict", "migration.nowhere", { name: guest.name }, { reasons });
+}
+
+/** Why no node is chosen by itself. */
+function reasonsOf(candidates: readonly Candidate[], from: string): Reason[] {
+  if (candidates.length > 0) return candidates.map(reasonOf);
+  return [{ of: from, word: "migration.drain.alone", args: { node: from } }];
 }
 
 /** Why a node is not chosen by itself. */
