@@ -145,6 +145,11 @@ export class Lab {
 
   /** Every node gets a storage folder and a network, as a person would choose them. */
   async configure(folder: string): Promise<number> {
+    await until("all nodes live", joinMilliseconds, async () =>
+      (await this.count("nodes where state = 'live' and facts is not null")) === this.scale.nodes
+        ? true
+        : undefined,
+    );
     const begun = performance.now();
     for (let i = 0; i < this.scale.nodes; i++)
       await this.controller.ask("POST", `/nodes/${nodeName(i)}/configure`, { storagePath: folder });

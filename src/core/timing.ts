@@ -124,6 +124,8 @@ export const timing = {
   nodeSilentMilliseconds: 6_000,
   /** … and after this it is offline; its guests are shown as unknown. */
   nodeOfflineMilliseconds: 20_000,
+  /** A node whose clock is further off the controller's is marked. Longer than a heartbeat is under way. */
+  nodeClockMilliseconds: 30_000,
   /** Figures about all nodes in the navigation are at most so old; what changes a node's state shows at once. */
   nodeFiguresMilliseconds: 2_000,
   /** A node asks libvirtd for its slow facts (versions, pool, networks) so often. */

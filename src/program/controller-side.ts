@@ -39,7 +39,7 @@ import { version } from "./version.ts";
 export interface ControllerEnd {
   road: ControllerRoad;
   /** Who may use the road; null in one process. */
-  members: Pick<ClusterDoor, "newTicket" | "admit" | "expel" | "access"> | null;
+  members: Pick<ClusterDoor, "newTicket" | "admit" | "expel" | "warnings"> | null;
   /** Tells other controllers that something was committed. */
   wakeOthers(): void;
   onWake(listener: () => void): Undo;

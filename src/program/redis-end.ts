@@ -40,7 +40,7 @@ export async function redisEnd(
   return {
     road,
     members: {
-      access,
+      warnings: () => road.facts()?.warnings ?? [],
       newTicket(node) {
         const { url, ca } = connection;
         // Before Redis 6 there is one password for all: the page of nodes says what that means.

@@ -105,6 +105,21 @@ describe("the applier", () => {
     expect(sent.at(-1)).toEqual({ type: "applied", generation: "one", sequence: 3 });
   });
 
+  test("a node whose clock is ahead tells of nothing later than now", async () => {
+    const seen: number[] = [];
+    applier.on("make", ({ at }) => {
+      seen.push(at);
+      return { statements: [] };
+    });
+    const now = clock.now();
+    await deliver([
+      { ...report(1), at: now + 3_600_000 },
+      { ...report(2), at: now - 5 },
+    ]);
+    expect(seen[0]).toBeLessThan(now + 60_000);
+    expect(seen[1]).toBe(now - 5);
+  });
+
   test("effects and position are one: what fails leaves neither", async () => {
     applier.on("make", () => {
       const statements: Statement[] = [insert(tasks, row("task-1"))];

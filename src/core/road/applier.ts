@@ -206,7 +206,8 @@ export class Applier {
       return { statements: [] };
     }
     try {
-      return await handler(envelope);
+      // A node's clock may be ahead: nothing has happened later than now.
+      return await handler({ ...envelope, at: Math.min(envelope.at, this.world.clock.now()) });
     } catch (error) {
       if (error instanceof StoreUnavailableError) throw error;
       this.world.log.error("report handler failed", {

@@ -120,6 +120,8 @@ const Heartbeat = Type.Object(
     /** Addresses of its interfaces that other machines might reach it by. */
     addresses: Type.Optional(Type.Array(InterfaceAddress)),
     ports: orNull(Ports),
+    /** The node's clock, UTC milliseconds. */
+    at: Type.Optional(Type.Number()),
   },
   open,
 );

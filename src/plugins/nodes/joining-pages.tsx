@@ -80,10 +80,18 @@ function Alone({ viewer }: { viewer: Viewer }) {
   return <Notice tone="info">{viewer.say("nodes.join.alone")}</Notice>;
 }
 
-function Isolation({ viewer, door }: { viewer: Viewer; door: ClusterDoor }) {
-  const access = door.access();
-  if (access === null || access === "streams") return null;
-  return <Notice tone="warn">{viewer.say(`nodes.join.access.${access}`)}</Notice>;
+/** What an administrator should know of Redis; nothing when all is well. */
+export function RoadNotices({ viewer, door }: { viewer: Viewer; door: ClusterDoor | null }) {
+  if (!door || viewer.role !== "administrator") return null;
+  return (
+    <>
+      {door.warnings().map((warning) => (
+        <Notice tone={warning === "open" || warning === "evicts" ? "bad" : "warn"}>
+          {viewer.say(`nodes.road.${warning}`)}
+        </Notice>
+      ))}
+    </>
+  );
 }
 
 function JoinPanel({ viewer, door }: { viewer: Viewer; door: ClusterDoor }) {
@@ -93,7 +101,7 @@ function JoinPanel({ viewer, door }: { viewer: Viewer; door: ClusterDoor }) {
       <Panel>
         <Stack>
           <p>{say("nodes.join.explain")}</p>
-          <Isolation viewer={viewer} door={door} />
+          <RoadNotices viewer={viewer} door={door} />
           <div class="row">
             <Button kind="primary" icon="key" post="/nodes/join">
               {say("nodes.join.make")}
@@ -121,7 +129,7 @@ function Made(p: {
           <Notice tone="ok" title={say("nodes.join.made")}>
             {say("nodes.join.once")} {say("nodes.join.until")} <Time lang={language} at={p.expiresAt} />
           </Notice>
-          <Isolation viewer={p.viewer} door={p.door} />
+          <RoadNotices viewer={p.viewer} door={p.door} />
           <p>{say("nodes.join.run")}</p>
           <Command lang={language} text={`jimv node --join ${p.controller} --token-file -`} />
           <p>{say("nodes.join.paste")}</p>

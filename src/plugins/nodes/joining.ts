@@ -54,17 +54,22 @@ export interface ClusterDoor {
   newTicket(node: string): { ticket: RoadTicket; hash: string | null };
   /** Lets a node onto the road that the store has by now. @throws Error while the road is away */
   admit(node: string, hash: string | null): Promise<void>;
-  /**
-   * How far nodes are kept apart on the road: each reads its commands and adds to its reports (`streams`), each
-   * reaches only its own two streams (`keys`), or all share one password (`none`). Null: not known yet.
-   */
-  access(): "streams" | "keys" | "none" | null;
+  /** What a person should know of how Redis is set up; empty also while it was never reached. */
+  warnings(): readonly RoadWarning[];
   /** Shuts a node out. @throws Error while the road is away */
   expel(node: string): Promise<void>;
 }
 export const clusterDoor: ServiceKey<ClusterDoor> = serviceKey("clusterDoor");
 
 const address = "^(\\d{1,3}(\\.\\d{1,3}){3}|[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*)$";
+
+/**
+ * - `noAccess`, `keysOnly`: how far this Redis keeps nodes apart
+ * - `open`: whoever reaches it needs no password
+ * - `notKept`: it keeps nothing over a restart
+ * - `evicts`: when its memory is full it drops what it was given
+ */
+export type RoadWarning = "noAccess" | "keysOnly" | "open" | "notKept" | "evicts";
 
 /** What a machine says when it joins. */
 export const JoinRequest = Type.Object({

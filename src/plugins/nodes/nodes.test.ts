@@ -7,7 +7,7 @@ import { tasksPlugin } from "../tasks/index.ts";
 import { refusedFolder } from "./folder.ts";
 import { type NodeConfig, nodeService, nodesPlugin } from "./index.ts";
 import { portFacts, prepareFolder, removeEmptyFolder } from "./machine.ts";
-import { stateAfter } from "./view.ts";
+import { stateAfter, troubleOf } from "./view.ts";
 
 const config = { storagePath: "/srv/jimv", bridge: null, vncPortFirst: 15900, vncPortLast: 15999 };
 const actor = { kind: "user", name: "anna" } as const;
@@ -114,6 +114,20 @@ describe("with a controller", () => {
     });
     await stage.report("nodes.heartbeat", { ...heartbeat, load: "much" });
     expect((await service().get("kvm-1"))?.load?.cpuPercent).toBe(10);
+  });
+
+  test("a clock that is off is marked, with how much and in which direction", async () => {
+    const hour = 3_600_000;
+    for (const [ahead, trouble] of [
+      [0, "unconfigured"],
+      [hour, "clock"],
+      [-hour, "clock"],
+    ] as const) {
+      await stage.report("nodes.heartbeat", { ...heartbeat, at: stage.clock.now() + ahead });
+      const node = await service().need("kvm-1");
+      expect(node.clockAheadMilliseconds).toBe(ahead);
+      expect(troubleOf({ ...node, configured: trouble === "clock" })).toBe(trouble);
+    }
   });
 
   test("only what a person would notice becomes an event", async () => {

@@ -88,6 +88,7 @@ export function startNode(context: NodeContext): void {
       bridges: slow.bridges,
       addresses: interfaceAddresses(),
       ports: slow.ports,
+      at: context.clock.now(),
     };
     context.report(heartbeatKind, body, "heartbeat");
   };

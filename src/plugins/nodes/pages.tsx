@@ -9,10 +9,12 @@ import {
   timing,
   type Viewer,
 } from "jimv";
-import { Button, EmptyState, List, listAddress, mebibytes, PageHead, toasted } from "jimv/ui";
+import { Button, type Child, EmptyState, List, listAddress, mebibytes, PageHead, toasted } from "jimv/ui";
 import { taskService } from "../tasks/index.ts";
 import { ConfigForm, ConfigureForm, ConfigurePage } from "./configure.tsx";
 import { NodePage } from "./detail.tsx";
+import { clusterDoor } from "./joining.ts";
+import { RoadNotices } from "./joining-pages.tsx";
 import type { MaintenanceDialog, NodePanel } from "./panels.ts";
 import { type NodeService, NodeSettings } from "./service.ts";
 import { type NodeEntry, nodeHref, nodeTable, troubledFirst } from "./table.tsx";
@@ -118,6 +120,7 @@ export function startPages(context: ControllerContext, service: NodeService, pag
         views: ["nodes"],
         page: (
           <NodeList
+            notices={<RoadNotices viewer={viewer} door={context.find(clusterDoor)} />}
             viewer={viewer}
             all={all}
             entries={await pages.entries(all)}
@@ -278,6 +281,7 @@ function NodeList(p: {
   all: readonly NodeView[];
   entries: readonly NodeEntry[];
   state: ReturnType<typeof nodeList.read>;
+  notices: Child;
   now: () => number;
 }) {
   const { viewer, all, state } = p;
@@ -285,11 +289,13 @@ function NodeList(p: {
   const shown = troubledFirst(all)
     .filter((node) => node.name.toLowerCase().includes(state.q.toLowerCase()))
     .filter((node) => state.show === "all" || troubleOf(node) !== null);
-  const rows = shown.flatMap((node) => p.entries.filter((entry) => entry.node.name === node.name));
+  const entryOf = new Map(p.entries.map((entry) => [entry.node.name, entry]));
+  const rows = shown.flatMap(({ name }) => entryOf.get(name) ?? []);
   const troubled = all.filter((node) => troubleOf(node) !== null).length;
   return (
     <>
       <NodesHead viewer={viewer} all={all} />
+      {p.notices}
       <List
         lang={language}
         address={nodeList}

@@ -39,6 +39,7 @@ const NodeBody = Type.Object({
   vnc: orNull(Type.Object({ first: Type.Integer(), last: Type.Integer(), listen: Type.String() })),
   managementAddress: orNull(Type.String()),
   heardAt: Type.Integer({ description: "UTC milliseconds" }),
+  clockAheadMilliseconds: Type.Number({ description: "How far its clock is ahead of the controller's" }),
 });
 
 const NodePath = Type.Object({ name: Type.String({ maxLength: 64 }) });

@@ -38,6 +38,8 @@ export interface Surroundings {
   bridges: string[];
   addresses?: InterfaceAddress[];
   ports: PortFacts | null;
+  /** How far the node's clock was ahead of the controller's at the last heartbeat, its way here included. */
+  clockAheadMilliseconds?: number;
 }
 
 export const nodes = table(

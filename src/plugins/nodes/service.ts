@@ -232,7 +232,7 @@ export class NodeService {
     }
     const before = await this.context.store.first(nodes, { where: eq(nodes.name, envelope.node) });
     const heardAt = this.context.clock.now();
-    const set = { state: "live" as const, heardAt, ...columnsOf(heartbeat, before) };
+    const set = { state: "live" as const, heardAt, ...columnsOf(heartbeat, before, heardAt) };
     const row: Row = before ? { ...before, ...set } : { ...freshRow(envelope.node, heardAt), ...set };
     const digest = digestOf(nodeView(row, this.context.clock));
     const isNews = this.told.get(envelope.node) !== digest || before?.state !== "live";
@@ -280,9 +280,11 @@ export class NodeService {
   }
 }
 
-function columnsOf(heartbeat: Heartbeat, before: Row | null): Partial<Row> {
+function columnsOf(heartbeat: Heartbeat, before: Row | null, now: number): Partial<Row> {
   const { facts, load, hypervisor, lanes, lamps, networks, bridges, addresses = [], ports, pool } = heartbeat;
-  const known = { load, hypervisor, surroundings: { lanes, lamps, networks, bridges, addresses, ports } };
+  const clockAheadMilliseconds = (heartbeat.at ?? now) - now;
+  const surroundings = { lanes, lamps, networks, bridges, addresses, ports, clockAheadMilliseconds };
+  const known = { load, hypervisor, surroundings };
   return {
     ...known,
     ...(facts ? { facts } : {}),

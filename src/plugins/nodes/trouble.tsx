@@ -51,6 +51,10 @@ export function troubleText(node: NodeView, trouble: NodeTrouble, viewer: Viewer
         percent: usedPercent(node).storage ?? 0,
         free: bytes(language, node.storage?.availableBytes ?? 0),
       });
+    case "clock": {
+      const minutes = Math.round(Math.abs(node.clockAheadMilliseconds) / 60_000);
+      return say(`nodes.trouble.clock${node.clockAheadMilliseconds > 0 ? "Ahead" : "Behind"}`, { minutes });
+    }
     case "down": {
       const down = node.lamps.find((lamp) => lamp.state === "down");
       return say("nodes.trouble.down", { lamp: down ? lampName(down.name, say) : "" });
@@ -65,6 +69,7 @@ const fixes: Partial<Record<NodeTrouble, string>> = {
   libvirt: "nodes.fix.libvirt",
   stuck: "nodes.fix.stuck",
   diskFull: "nodes.fix.diskFull",
+  clock: "nodes.fix.clock",
 };
 
 export const fixText = (trouble: NodeTrouble, say: Viewer["say"]): string | null => {

@@ -38,6 +38,8 @@ export interface NodeView {
   ports: PortFacts | null;
   managementAddress: string | null;
   heardAt: number;
+  /** How far its clock is ahead of the controller's, milliseconds; a heartbeat's way makes it a little less. */
+  clockAheadMilliseconds: number;
 }
 
 /** A node that was heard `silence` milliseconds ago. */
@@ -89,6 +91,7 @@ export function nodeView(row: NodeRow, clock: Pick<Clock, "now">): NodeView {
     ports: row.surroundings?.ports ?? null,
     managementAddress: row.managementAddress,
     heardAt: row.heardAt,
+    clockAheadMilliseconds: row.surroundings?.clockAheadMilliseconds ?? 0,
   };
 }
 
@@ -101,6 +104,7 @@ export type NodeTrouble =
   | "configFailed"
   | "unconfigured"
   | "diskFull"
+  | "clock"
   | "down";
 
 /** A pool with less free than this share is nearly full. */
@@ -120,9 +124,13 @@ export function troubleOf(node: NodeView): NodeTrouble | null {
     storage.availableBytes / storage.capacityBytes < nearlyFullShare
   )
     return "diskFull";
+  if (isClockOff(node)) return "clock";
   if (node.lamps.some((lamp) => lamp.state === "down")) return "down";
   return null;
 }
+
+const isClockOff = ({ clockAheadMilliseconds }: NodeView): boolean =>
+  Math.abs(clockAheadMilliseconds) > timing.nodeClockMilliseconds;
 
 /** How full something is, whole percent of what there is; null where nothing is known. */
 export function usedPercent(node: NodeView): {
@@ -139,6 +147,8 @@ export function usedPercent(node: NodeView): {
     storage: storage ? share(storage.availableBytes, storage.capacityBytes) : null,
   };
 }
+
+const minuteMilliseconds = 60_000;
 
 /** Everything that a page shows of a node, coarsely: an event is worth telling when this changes. */
 export function digestOf(node: NodeView): string {
@@ -159,6 +169,7 @@ export function digestOf(node: NodeView): string {
     storage,
     node.storage?.path,
     node.network,
+    isClockOff(node) ? Math.round(node.clockAheadMilliseconds / minuteMilliseconds) : 0,
     node.networks,
     node.bridges,
     facts?.libvirtVersion,

@@ -14,10 +14,16 @@ export const clusterTexts = {
     "nodes.join.run": "Run this on the machine, as root:",
     "nodes.join.paste": "Then paste the token, and end it with Enter and Ctrl D:",
     "nodes.join.back": "Back to the nodes",
-    "nodes.join.access.none":
+    "nodes.road.noAccess":
       "Redis is older than 6 and has no users: all nodes share one password, so one that is broken into could speak for the others. Upgrade Redis to 7.",
-    "nodes.join.access.keys":
+    "nodes.road.keysOnly":
       "Redis is older than 7: a node that is broken into could also write its own commands and read its own reports, but not those of others. Upgrade Redis to 7 to close this, too.",
+    "nodes.road.open":
+      "Redis lets anybody in without a password, who could then command every node. Set requirepass (or switch the user default off) in redis.conf, and the password in jimv.toml.",
+    "nodes.road.notKept":
+      "Redis keeps nothing over a restart. Nothing is lost by that, but everything open is sent again then. Set appendonly yes in redis.conf.",
+    "nodes.road.evicts":
+      "When its memory is full this Redis drops what it was given, commands and reports among it. Set maxmemory-policy noeviction in redis.conf.",
     "nodes.join.wrongToken":
       "The token is not one of this cluster, or it is long over. Make a new one on the page of nodes.",
     "nodes.join.oldToken": "The token has ended: it is good for a day. Make a new one on the page of nodes.",
@@ -75,10 +81,16 @@ export const clusterTexts = {
     "nodes.join.run": "在该机器上以 root 运行：",
     "nodes.join.paste": "然后粘贴令牌，按回车和 Ctrl D 结束：",
     "nodes.join.back": "返回节点列表",
-    "nodes.join.access.none":
+    "nodes.road.noAccess":
       "Redis 低于 6，没有用户功能：所有节点共用一个密码，被攻破的节点可以冒充其他节点。请将 Redis 升级到 7。",
-    "nodes.join.access.keys":
+    "nodes.road.keysOnly":
       "Redis 低于 7：被攻破的节点还能写自己的命令、读自己的报告，但碰不到其他节点的。升级到 Redis 7 可消除这一点。",
+    "nodes.road.open":
+      "任何人无需密码即可连接 Redis，进而控制所有节点。请在 redis.conf 中设置 requirepass（或关闭 default 用户），并在 jimv.toml 中填写密码。",
+    "nodes.road.notKept":
+      "Redis 重启后不保留数据。不会因此丢失内容，但未完成的任务会全部重新发送。请在 redis.conf 中设置 appendonly yes。",
+    "nodes.road.evicts":
+      "内存用满时，该 Redis 会丢弃已接收的命令和报告。请在 redis.conf 中设置 maxmemory-policy noeviction。",
     "nodes.join.wrongToken": "该令牌不属于本集群，或早已失效。请在节点页面重新生成。",
     "nodes.join.oldToken": "令牌已过期（有效期一天）。请在节点页面重新生成。",
     "nodes.join.usedToken": "令牌已被节点 {node} 使用，每个令牌只能用于一台机器。请在节点页面重新生成。",

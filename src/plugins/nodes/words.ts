@@ -56,6 +56,10 @@ export const nodesWords = defineWords({
     "nodes.trouble.configFailed": "Setting up failed: {reason}",
     "nodes.trouble.unconfigured": "No storage folder and network yet: it takes no guests.",
     "nodes.trouble.diskFull": "Storage is {percent} % full: {free} left.",
+    "nodes.trouble.clockAhead": "Its clock is about {minutes} min ahead of the controller's.",
+    "nodes.trouble.clockBehind": "Its clock is about {minutes} min behind the controller's.",
+    "nodes.fix.clock":
+      "Set it right, and keep it right with chrony or systemd-timesyncd: times that the node tells are off until then.",
     "nodes.trouble.down": "A worker is down: {lamp}",
     "nodes.fix.offline":
       "Guests there go on running if the machine does. See whether it is on and reachable, and whether JimV runs: systemctl status jimv",
@@ -185,6 +189,10 @@ export const nodesWords = defineWords({
     "nodes.trouble.configFailed": "配置失败：{reason}",
     "nodes.trouble.unconfigured": "尚未配置存储文件夹和网络，不能放置虚拟机。",
     "nodes.trouble.diskFull": "存储已用 {percent} %，剩余 {free}。",
+    "nodes.trouble.clockAhead": "该节点的时钟比控制器快约 {minutes} 分钟。",
+    "nodes.trouble.clockBehind": "该节点的时钟比控制器慢约 {minutes} 分钟。",
+    "nodes.fix.clock":
+      "请校准时钟，并用 chrony 或 systemd-timesyncd 保持同步；在此之前该节点报告的时间不准确。",
     "nodes.trouble.down": "有工作线程停止：{lamp}",
     "nodes.fix.offline":
       "只要机器开着，其上的虚拟机会继续运行。请检查机器是否开机、网络是否可达、JimV 是否运行：systemctl status jimv",
