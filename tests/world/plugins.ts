@@ -1,5 +1,6 @@
 /** The plugins below guests and disks, pretended: their rows are what the scenario says. And a web that nobody visits. */
 import { definePlugin, type Plugin, type Statement, type WebDesk } from "jimv";
+import { addressesPlugin } from "../../src/plugins/addresses/index.ts";
 import { disksPlugin } from "../../src/plugins/disks/index.ts";
 import { guestsPlugin } from "../../src/plugins/guests/index.ts";
 import { migrationPlugin } from "../../src/plugins/migration/index.ts";
@@ -45,7 +46,16 @@ export function pluginsOf(inventory: Inventory): Plugin[] {
     },
   });
   const tasks = definePlugin({ name: "tasks" });
-  return [nodes, tasks, poolsPlugin, templatesPlugin, disksPlugin, guestsPlugin, migrationPlugin];
+  return [
+    nodes,
+    tasks,
+    poolsPlugin,
+    templatesPlugin,
+    disksPlugin,
+    guestsPlugin,
+    migrationPlugin,
+    addressesPlugin,
+  ];
 }
 
 const bytesPerMiB = 1024 ** 2;

@@ -4,7 +4,9 @@
  */
 import { definePlugin } from "jimv";
 import { guestService } from "../guests/index.ts";
+import { nodeService } from "../nodes/index.ts";
 import { addressService } from "./contract.ts";
+import { joinGuests } from "./joining.tsx";
 import { addressesMigrations } from "./migrations.ts";
 import { addressPages } from "./pages.tsx";
 import { AddressSettings } from "./requests.ts";
@@ -17,7 +19,7 @@ export * from "./contract.ts";
 
 export const addressesPlugin = definePlugin({
   name: "addresses",
-  requires: ["guests"],
+  requires: ["nodes", "guests"],
   words: addressesWords,
   tables: [ipPools, addresses],
   migrations: addressesMigrations,
@@ -25,6 +27,7 @@ export const addressesPlugin = definePlugin({
   controller(context) {
     const service = new Addresses(context);
     context.provide(addressService, service);
+    joinGuests({ context, service, nodes: context.use(nodeService) });
     startRoutes(context, service);
     addressPages({ context, service, guests: context.use(guestService) });
   },

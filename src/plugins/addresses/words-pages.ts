@@ -59,6 +59,11 @@ export const pageTexts = {
     "addresses.page.deleteTitle": "Delete the address pool {pool}",
     "addresses.page.deleteVictim": "The pool {pool} with its reservations",
     "addresses.page.back": "All address pools",
+    "addresses.page.section": "Address",
+    "addresses.page.sectionHint":
+      "From a pool, JimV books an address for each guest; cloud-init sets it up at the first boot.",
+    "addresses.page.dhcp": "None: the guest asks DHCP",
+    "addresses.page.poolFree": "{pool}: {first} – {last}, {free} free",
     "addresses.page.gone": "This address pool was deleted.",
   },
   "zh-CN": {
@@ -118,6 +123,11 @@ export const pageTexts = {
     "addresses.page.deleteTitle": "删除地址池 {pool}",
     "addresses.page.deleteVictim": "地址池 {pool} 及其中的保留",
     "addresses.page.back": "所有地址池",
+    "addresses.page.section": "地址",
+    "addresses.page.sectionHint":
+      "选择地址池后，JimV 会为每台虚拟机登记一个地址，由 cloud-init 在首次启动时设置。",
+    "addresses.page.dhcp": "不分配：虚拟机使用 DHCP",
+    "addresses.page.poolFree": "{pool}：{first} – {last}，空闲 {free} 个",
     "addresses.page.gone": "此地址池已被删除。",
   },
 } as const;

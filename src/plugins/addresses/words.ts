@@ -33,6 +33,11 @@ export const addressesWords = defineWords({
     "addresses.inUse": "{address} is used by a guest. Delete the guest first, or choose another address.",
     "addresses.noSuchAddress": "{address} is neither reserved nor resting in this pool.",
     "addresses.changing": "The pool was changed at the same moment. Look again, then try again.",
+    "addresses.wrongFamily": "The pool {pool} is of the other family. Choose it in the other field.",
+    "addresses.twoBridges":
+      "The pools {one} and {other} are on different bridges, and a guest has one interface. Choose two of the same bridge.",
+    "addresses.noBridge":
+      "Node {node} has no bridge {bridge}. Make it there, choose another node, or another address pool.",
     "addresses.busy": "Too many ask this pool for addresses at the same moment. Try again.",
   },
   "zh-CN": {
@@ -62,6 +67,10 @@ export const addressesWords = defineWords({
     "addresses.inUse": "{address} 正被虚拟机使用。请先删除虚拟机，或另选地址。",
     "addresses.noSuchAddress": "{address} 在此地址池中既未保留也未静置。",
     "addresses.changing": "地址池同时被他人修改，请查看后重试。",
+    "addresses.wrongFamily": "地址池 {pool} 属于另一协议，请在另一栏中选择。",
+    "addresses.twoBridges":
+      "地址池 {one} 与 {other} 在不同的网桥上，而虚拟机只有一个网卡。请选择同一网桥的两个。",
+    "addresses.noBridge": "节点 {node} 没有网桥 {bridge}。请在该节点创建，或另选节点或地址池。",
     "addresses.busy": "同时向此地址池请求地址的过多，请重试。",
   },
 });

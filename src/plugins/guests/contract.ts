@@ -2,6 +2,7 @@
 import {
   type Actor,
   defineHook,
+  type EventRow,
   type Operation,
   type PreparedTask,
   type Reason,
@@ -226,4 +227,6 @@ export const guestBooting = defineHook<{
   staysOff: TaskError | null;
 }>("guest.booting");
 /** Runs when a guest's deletion is written: handlers add what goes along, in the same batch. */
-export const guestDeleted = defineHook<{ guest: Guest; statements: Statement[] }>("guest.deleted");
+export const guestDeleted = defineHook<{ guest: Guest; statements: Statement[]; events: EventRow[] }>(
+  "guest.deleted",
+);

@@ -20,6 +20,7 @@ import {
   type PreparedTask,
   randomPassword,
   type Statement,
+  StoreExpectationError,
   StoreUniqueError,
 } from "jimv";
 import { type Disk, disks } from "../disks/index.ts";
@@ -29,6 +30,7 @@ import { Assignment } from "./assignment.ts";
 import { type Bookings, isOvertaken } from "./bookings.ts";
 import { bytesPerGiB, type Capacity, type ReadyNode } from "./capacity.ts";
 import { type BootLuggage, carried, guestBeforeCreate, guestCreating, type NewGuest } from "./contract.ts";
+import { checkExtras, type DraftGuest, guestBooking } from "./joining.ts";
 import {
   checkName,
   diskTarget,
@@ -107,6 +109,7 @@ export class Creation {
     for (const name of names) checkName(name);
     const template = await this.usableTemplate(request.templateId);
     const pool = await this.poolFor(request);
+    checkExtras(request, this.ground);
     const plan: Plan = { request, names, template, pool, diskSizeGiB: this.sizeOf(request, template) };
     const booked = await this.bookings.inTurn(() => this.book(plan, actor));
     this.ground.tasks.kick();
@@ -199,9 +202,21 @@ export class Creation {
       await this.checkNames(names, placed);
       await this.ground.hooks.run(guestBeforeCreate, { request, guests: placed });
       const ports = await this.ports(nodes);
+      const drafts = on.map(
+        ({ name, node }): DraftGuest => ({
+          uuid: crypto.randomUUID(),
+          name,
+          nodeName: node.name,
+          mac: randomMac(randomBytes),
+          network: node.network,
+          addressing: null,
+        }),
+      );
+      const joined = { request, guests: drafts, statements: [] as Statement[], events: [] as EventRow[] };
+      await this.ground.hooks.run(guestBooking, joined);
       const copies = new Map<string, Supplied>();
       const booked: Booked[] = [];
-      for (const { name, node } of on) {
+      for (const [at, { node }] of on.entries()) {
         // One copy for each place, however many guests of the batch come there; nodes of a shared pool wait for it.
         const place = supply.placeOf(where, pool, node.name);
         const supplied =
@@ -209,17 +224,27 @@ export class Creation {
         if (supplied.after !== undefined) copies.set(place, supplied);
         const folder = pool.presences.find((each) => each.nodeName === node.name)?.path ?? "";
         const home: Home = { node, folder, supplied };
-        booked.push(await this.bookOne(plan, name, home, ports.get(node.name)?.shift() ?? 0, actor));
+        const draft = drafts[at] as DraftGuest;
+        booked.push(await this.bookOne(plan, draft, home, ports.get(node.name)?.shift() ?? 0, actor));
       }
       const made = [...copies.values()];
       try {
         await this.ground.commit(
-          [...claim, ...made.flatMap((each) => each.statements), ...booked.flatMap(rowsOf)],
-          [...made.flatMap((each) => each.events), ...booked.flatMap(eventsOf)],
+          [
+            ...claim,
+            ...joined.statements,
+            ...made.flatMap((each) => each.statements),
+            ...booked.flatMap(rowsOf),
+          ],
+          [...made.flatMap((each) => each.events), ...joined.events, ...booked.flatMap(eventsOf)],
         );
         return booked;
       } catch (error) {
-        if (!(error instanceof StoreUniqueError || isOvertaken(error))) throw error;
+        const overtaken =
+          error instanceof StoreUniqueError ||
+          isOvertaken(error) ||
+          isOfOthers(error, claim.length, joined.statements.length);
+        if (!overtaken) throw error;
         if (left <= 1) throw new AppError("unavailable", "guests.bookingBusy", {}, { cause: error });
       }
     }
@@ -239,21 +264,20 @@ export class Creation {
 
   private async bookOne(
     plan: Plan,
-    name: string,
+    { uuid, name, mac, network: source, addressing }: DraftGuest,
     { node, folder, supplied }: Home,
     vncPort: number,
     actor: Actor,
   ): Promise<Booked> {
     const { request, template, pool, diskSizeGiB } = plan;
     const { vault, clock, tasks } = this.ground;
-    const uuid = crypto.randomUUID();
     const now = clock.now();
     const password = template.init === "none" ? null : (request.password ?? randomPassword(passwordLength));
     const vncPassword = randomPassword(vncPasswordLength);
     const seedPath = template.init === "cloud-init" ? `${folder}/${uuid}.seed.iso` : null;
     const userName = template.userName || (template.isWindows ? "Administrator" : "root");
-    const network = "network" in node.network ? node.network.network : null;
-    const bridge = "bridge" in node.network ? node.network.bridge : null;
+    const network = "network" in source ? source.network : null;
+    const bridge = "bridge" in source ? source.bridge : null;
     const guest: Guest = {
       uuid,
       name,
@@ -292,7 +316,6 @@ export class Creation {
       startedAt: null,
       createdAt: now,
     };
-    const mac = randomMac(randomBytes);
     const disk = (role: Disk["role"], position: number, sizeGiB: number): Disk => {
       const diskUuid = crypto.randomUUID();
       return {
@@ -331,7 +354,7 @@ export class Creation {
       dataDisks: dataDisks.map(newDisk),
       seed: seedPath ? { path: seedPath, userName, sshKeys: request.sshKeys ?? [] } : null,
       ...(seedPath && password !== null ? { password } : {}),
-      interfaces: [{ mac, source: node.network }],
+      interfaces: [{ mac, source, ...(addressing ? { addressing } : {}) }],
       vncPort,
       vncListen: guest.vncListen,
       vncPassword,
@@ -361,6 +384,10 @@ export class Creation {
     };
   }
 }
+
+/** Whether a batch was refused by an expectation of what other plugins added: `count` statements, from place `from`. */
+const isOfOthers = (error: unknown, from: number, count: number): boolean =>
+  error instanceof StoreExpectationError && error.index >= from && error.index < from + count;
 
 /** What making the system disk writes at once. */
 function writeBytesOf(request: CreateGuest, template: Template): number {

@@ -49,11 +49,13 @@ const keysOf = (lines: string): string[] =>
 /** What the form asks of the service, or the fields of the form that are wrong. */
 export function requestOf(
   form: GuestForm,
+  extras: Pick<CreateGuest, "extras"> = {},
 ): { ok: true; value: CreateGuest } | { ok: false; errors: FieldError[] } {
   const { sshKeys, dataDiskGiB, ...rest } = form;
   const keys = keysOf(sshKeys ?? "");
   const result = check(CreateGuest, {
     ...rest,
+    ...extras,
     ...(keys.length > 0 && { sshKeys: keys }),
     ...(dataDiskGiB && dataDiskGiB.length > 0 && { dataDisks: dataDiskGiB.map((sizeGiB) => ({ sizeGiB })) }),
   });

@@ -29,6 +29,13 @@ import { guestsWords } from "./words.ts";
 
 export { GuestSettings } from "./capacity.ts";
 export * from "./contract.ts";
+export {
+  addressBooks,
+  creationParts,
+  extraOf,
+  guestBooking,
+  guestUnmade,
+} from "./joining.ts";
 export type { PlaceableNode } from "./needs.ts";
 export { CreateGuest, DeleteGuest } from "./requests.ts";
 export {

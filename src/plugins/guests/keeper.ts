@@ -1,5 +1,5 @@
 /** What becomes of guests and their disks when their node is removed for good. */
-import { type ControllerContext, eq, inArray, remove, type Statement, update } from "jimv";
+import { type ControllerContext, type EventRow, eq, inArray, remove, type Statement, update } from "jimv";
 import { type Disk, disks } from "../disks/index.ts";
 import type { NameCarrier, NodeKeeper } from "../nodes/index.ts";
 import { guestDeleted } from "./contract.ts";
@@ -52,10 +52,10 @@ export function guestKeeper(context: Pick<ControllerContext, "store" | "hooks">)
           .map(([key]) => key.slice(kind.length + 1));
       const [gone, kept] = [named("guest", "forget"), named("guest", "keep")];
       const lostDisks = named("disk", "forget");
-      const along: Statement[] = [];
+      const along = { statements: [] as Statement[], events: [] as EventRow[] };
       const leaving =
         gone.length === 0 ? [] : await store.select(guests, { where: inArray(guests.uuid, gone) });
-      for (const guest of leaving) await hooks.run(guestDeleted, { guest, statements: along });
+      for (const guest of leaving) await hooks.run(guestDeleted, { guest, ...along });
       const forgotten: Statement[] =
         gone.length === 0
           ? []
@@ -68,7 +68,7 @@ export function guestKeeper(context: Pick<ControllerContext, "store" | "hooks">)
             ];
       return {
         statements: [
-          ...along,
+          ...along.statements,
           ...forgotten,
           ...(lostDisks.length === 0 ? [] : [remove(disks, inArray(disks.uuid, lostDisks))]),
           ...(kept.length === 0 ? [] : [update(guests, anew, inArray(guests.uuid, kept))]),
@@ -77,6 +77,7 @@ export function guestKeeper(context: Pick<ControllerContext, "store" | "hooks">)
           ...gone.map((uuid) => guestEvent(uuid, { deleted: true })),
           ...kept.map((uuid) => guestEvent(uuid)),
           ...lostDisks.map((uuid) => diskEvent(uuid)),
+          ...along.events,
         ],
       };
     },

@@ -114,7 +114,7 @@ export function registerOperations(context: NodeContext, observer: Observer): vo
           userName: wanted.userName,
           password: payload.password ?? null,
           sshKeys: wanted.sshKeys,
-          macs: payload.interfaces.map((each) => each.mac),
+          interfaces: payload.interfaces,
         }),
       ),
     );
@@ -138,7 +138,7 @@ export function registerOperations(context: NodeContext, observer: Observer): vo
         clock: payload.clock,
         disks: [payload.systemDisk, ...payload.dataDisks].map(domainDisk),
         seedPath: payload.seed?.path ?? null,
-        interfaces: payload.interfaces,
+        interfaces: payload.interfaces.map(({ mac, source }) => ({ mac, source })),
         vnc: { port: payload.vncPort, listen: payload.vncListen, password: payload.vncPassword },
       }),
     );

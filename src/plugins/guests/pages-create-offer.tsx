@@ -1,9 +1,10 @@
 /** What the create form offers: templates, sizes and nodes, each as one thing to choose. */
-import type { Viewer } from "jimv";
-import { bytes, type Card, type Chip, mebibytes, Tile } from "jimv/ui";
+import type { TriedForm, Viewer } from "jimv";
+import { bytes, type Card, type Child, type Chip, mebibytes, Tile } from "jimv/ui";
 import type { NodeView } from "../nodes/index.ts";
 import type { PoolView } from "../pools/index.ts";
 import type { Template } from "../templates/index.ts";
+import { creationParts } from "./joining.ts";
 import { type PageNeeds, tileText } from "./pages-parts.tsx";
 import { wordsOf } from "./words-pages.ts";
 
@@ -45,6 +46,16 @@ export async function offerOf(needs: PageNeeds): Promise<Offer> {
   ]);
   const usable = pools.filter((pool) => pool.presences.some((each) => each.healthy));
   return { templates: items, nodes, pools: usable };
+}
+
+/** The sections that other plugins add to the form. */
+export async function sectionsOf(
+  { context: { slots } }: PageNeeds,
+  viewer: Viewer,
+  tried: TriedForm | null,
+): Promise<Child[]> {
+  const drawn = await Promise.all(slots.all(creationParts).map((part) => part.section(viewer, tried)));
+  return drawn.filter((section) => section !== null);
 }
 
 export function templateCard(template: Template, viewer: Viewer): Card {

@@ -4,6 +4,7 @@ import {
   Button,
   bytes,
   Checkbox,
+  type Child,
   Chips,
   FieldRow,
   Form,
@@ -31,12 +32,12 @@ const formId = "guest-form";
 
 type FieldName = keyof typeof GuestForm.properties;
 
-export function createPage(offer: Offer, viewer: Viewer, templateId: string | null) {
+export function createPage(offer: Offer, sections: Child[], viewer: Viewer, templateId: string | null) {
   const t = wordsOf(viewer.language);
   return (
     <>
       <PageHead title={t("guests.page.create")} sub={t("guests.page.createSub")} />
-      <CreateForm offer={offer} viewer={viewer} tried={null} templateId={templateId} />
+      <CreateForm offer={offer} sections={sections} viewer={viewer} tried={null} templateId={templateId} />
     </>
   );
 }
@@ -44,6 +45,8 @@ export function createPage(offer: Offer, viewer: Viewer, templateId: string | nu
 /** The whole form; with `tried`, the answer to a refused post. Passwords are never written into a page again. */
 export function CreateForm(p: {
   offer: Offer;
+  /** Of other plugins. */
+  sections: Child[];
   viewer: Viewer;
   tried: TriedForm | null;
   templateId?: string | null;
@@ -265,6 +268,7 @@ export function CreateForm(p: {
               />
             </FormSection>
           ) : null}
+          {p.sections}
           <FormSection title={t("guests.page.after")}>
             <Checkbox
               name="start"

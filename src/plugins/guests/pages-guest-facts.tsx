@@ -16,7 +16,7 @@ import {
 } from "jimv/ui";
 import { lookState, taskErrorText, taskHref, taskTitle } from "../tasks/index.ts";
 import type { GuestScene } from "./pages-guest-head.tsx";
-import { bytesPerGiB, hrefOf, mayAct } from "./pages-parts.tsx";
+import { bytesPerGiB, Differs, differingAddresses, hrefOf, mayAct } from "./pages-parts.tsx";
 import type { GuestDetail, GuestDiskView } from "./views.ts";
 import { wordsOf } from "./words-pages.ts";
 
@@ -45,6 +45,17 @@ export function GuestFacts({ scene: { guest }, viewer }: { scene: GuestScene; vi
           },
           { label: t("guests.page.system"), value: guest.templateName },
           { label: t("guests.page.hostname"), value: guest.hostname, copy: guest.hostname },
+          ...guest.bookedAddresses.map((address) => ({
+            label: t("guests.page.bookedAddress"),
+            value: (
+              <>
+                {address}
+                {differingAddresses(guest).includes(address) ? <Differs viewer={viewer} /> : null}
+              </>
+            ),
+            mono: true,
+            copy: address,
+          })),
           ...guest.interfaces.flatMap(({ addresses }) =>
             addresses.map(({ address, prefix, source }) => ({
               label: t("guests.page.address"),

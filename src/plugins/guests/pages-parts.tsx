@@ -227,15 +227,18 @@ export function guestTable(viewer: Viewer): TableSpec<GuestView> {
         key: "address",
         label: () => t("guests.page.address"),
         width: "m",
-        cell: ({ addresses: [first, ...more] }) =>
-          first === undefined ? (
-            <span class="dim">–</span>
-          ) : (
+        cell: (guest) => {
+          const [first, ...more] = addressesOf(guest);
+          if (first === undefined) return <span class="dim">–</span>;
+          const differing = differingAddresses(guest);
+          return (
             <span class="mono" title={[first, ...more].join("\n")}>
               {first}
               {more.length > 0 ? <span class="dim"> +{more.length}</span> : null}
+              {differing.length > 0 ? <Differs viewer={viewer} /> : null}
             </span>
-          ),
+          );
+        },
       },
       {
         key: "memoryMiB",
@@ -298,4 +301,27 @@ export async function refusalOf(act: () => Promise<unknown>): Promise<AppError |
     if (error instanceof AppError && error.status < 500) return error;
     throw error;
   }
+}
+
+/** Booked ones first, then what else the guest was seen with. */
+const addressesOf = ({ bookedAddresses, addresses }: GuestView): string[] => [
+  ...new Set([...bookedAddresses, ...addresses]),
+];
+
+/** Booked addresses that a guest does not use, as far as its agent tells; none while nothing is known of it. */
+export const differingAddresses = ({ state, bookedAddresses, addresses }: GuestView): string[] =>
+  state === "running" && addresses.length > 0
+    ? bookedAddresses.filter((address) => !addresses.includes(address))
+    : [];
+
+export function Differs({ viewer }: { viewer: Viewer }) {
+  const t = wordsOf(viewer.language);
+  return (
+    <>
+      {" "}
+      <span title={t("guests.page.addressDiffersHint")}>
+        <Tag tone="warn">{t("guests.page.addressDiffers")}</Tag>
+      </span>
+    </>
+  );
 }

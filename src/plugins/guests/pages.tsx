@@ -1,10 +1,11 @@
 /** The addresses of the guests' pages: each asks the service and shows what it says. */
 import { AppError, submitForm, type Viewer } from "jimv";
 import { GuestForm, keyError, requestOf } from "./form.ts";
+import { extrasOf } from "./joining.ts";
 import { guestLive } from "./live.tsx";
 import { guestActions } from "./pages-actions.tsx";
 import { CreateForm, createPage, DataDisk } from "./pages-create.tsx";
-import { offerOf } from "./pages-create-offer.tsx";
+import { offerOf, sectionsOf } from "./pages-create-offer.tsx";
 import { previewOf } from "./pages-create-summary.tsx";
 import { guestPage, guestScene, tabOf } from "./pages-guest.tsx";
 import { listLive, listPage } from "./pages-list.tsx";
@@ -104,7 +105,12 @@ function creation(needs: PageNeeds): void {
     async handle({ url, viewer }) {
       const offer = await offerOf(needs);
       return {
-        page: createPage(offer, viewer, url.searchParams.get("template")),
+        page: createPage(
+          offer,
+          await sectionsOf(needs, viewer, null),
+          viewer,
+          url.searchParams.get("template"),
+        ),
         title: wordsOf(viewer.language)("guests.page.create"),
         crumbs: [guestsCrumb(viewer)],
       };
@@ -130,7 +136,13 @@ function creation(needs: PageNeeds): void {
       const { viewer, partial } = call;
       return submitForm(call, GuestForm, {
         again: async (tried) => (
-          <CreateForm offer={await offerOf(needs)} viewer={viewer} tried={tried} passwordLost={!partial} />
+          <CreateForm
+            offer={await offerOf(needs)}
+            sections={await sectionsOf(needs, viewer, tried)}
+            viewer={viewer}
+            tried={tried}
+            passwordLost={!partial}
+          />
         ),
         page: (page) => ({
           page,
@@ -138,7 +150,7 @@ function creation(needs: PageNeeds): void {
           crumbs: [guestsCrumb(viewer)],
         }),
         async act(value) {
-          const request = requestOf(value);
+          const request = requestOf(value, extrasOf(call.form, needs.context));
           if (!request.ok) throw new AppError("invalid", "http.invalid", {}, { fields: request.errors });
           const { guests } = await needs.service.create(request.value, viewer.actor);
           const [first, ...more] = guests;

@@ -17,6 +17,7 @@ import {
 } from "jimv";
 import { disks } from "../disks/index.ts";
 import { guestBadges } from "./contract.ts";
+import { bookedAddresses } from "./joining.ts";
 import type { Ground, GuestNeeds } from "./needs.ts";
 import type { GuestListQuery, guestSorts } from "./requests.ts";
 import {
@@ -184,7 +185,8 @@ export class GuestReading {
   private async viewsOf(rows: readonly Guest[]): Promise<GuestView[]> {
     if (rows.length === 0) return [];
     const uuids = rows.map((guest) => guest.uuid);
-    const [open, systemDisks, interfaces, nodes, badges] = await Promise.all([
+    const [booked, open, systemDisks, interfaces, nodes, badges] = await Promise.all([
+      bookedAddresses(uuids, this.ground),
       this.ground.tasks.openFor("guest", uuids),
       this.ground.store.select(disks, {
         where: and(inArray(disks.guestUuid, uuids), eq(disks.role, "system")),
@@ -203,6 +205,7 @@ export class GuestReading {
         nodeOffline: offline.has(guest.nodeName),
         systemDisk: diskOf.get(guest.uuid) ?? null,
         interfaces: interfacesOf.get(guest.uuid) ?? [],
+        booked: booked.get(guest.uuid) ?? [],
         cancellable: (kind) => cancellableKinds.has(kind),
         badges: badges.flatMap((each) => each.get(guest.uuid) ?? []),
       }),

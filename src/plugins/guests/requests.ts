@@ -57,6 +57,11 @@ export const CreateGuest = Type.Object({
     Type.Array(Type.Object({ sizeGiB: SizeGiB }, { additionalProperties: false }), { maxItems: 16 }),
   ),
   remark: Type.Optional(Remark),
+  extras: Type.Optional(
+    Type.Record(Type.String({ pattern: "^[a-z][a-z-]{0,63}$" }), Type.Record(Type.String(), Type.Unknown()), {
+      description: "What plugins take, by the plugin's name; `addresses` takes `ipv4Pool` and `ipv6Pool`",
+    }),
+  ),
 });
 export type CreateGuest = Static<typeof CreateGuest>;
 

@@ -7,7 +7,7 @@ const facts: SeedFacts = {
   userName: "root",
   password: "p\"}\n- : #'\\ 密码",
   sshKeys: ['ssh-ed25519 AAAA someone: #["here"]'],
-  macs: ["52:54:00:01:02:03", "52:54:00:01:02:04"],
+  interfaces: [{ mac: "52:54:00:01:02:03" }, { mac: "52:54:00:01:02:04" }],
 };
 const hash = "$6$salt$hash";
 
@@ -38,6 +38,33 @@ describe("the seed's documents", () => {
       ethernets: {
         nic0: { match: { macaddress: "52:54:00:01:02:03" }, dhcp4: true },
         nic1: { match: { macaddress: "52:54:00:01:02:04" }, dhcp4: true },
+      },
+    });
+  });
+
+  test("an interface with addresses of its own does not ask DHCP; one with only IPv6 still does", () => {
+    const addressing = {
+      addresses: ["192.0.2.7/24", "2001:db8::7/64"],
+      gateways: ["192.0.2.1", "fe80::1"],
+      dns: ["192.0.2.53"],
+    };
+    const six = { addresses: ["2001:db8::8/64"], gateways: [], dns: [] };
+    const interfaces = [
+      { mac: "52:54:00:01:02:03", addressing },
+      { mac: "52:54:00:01:02:04", addressing: six },
+    ];
+    expect(read(seedDocuments({ ...facts, interfaces }, hash)["network-config"] ?? "")).toEqual({
+      version: 2,
+      ethernets: {
+        nic0: {
+          match: { macaddress: "52:54:00:01:02:03" },
+          dhcp4: false,
+          addresses: ["192.0.2.7/24", "2001:db8::7/64"],
+          gateway4: "192.0.2.1",
+          gateway6: "fe80::1",
+          nameservers: { addresses: ["192.0.2.53"] },
+        },
+        nic1: { match: { macaddress: "52:54:00:01:02:04" }, dhcp4: true, addresses: ["2001:db8::8/64"] },
       },
     });
   });

@@ -4,6 +4,7 @@
  * password can break out of its place.
  */
 import { isoImage, sha512Crypt } from "jimv";
+import type { Addressing } from "./joining.ts";
 
 export interface SeedFacts {
   uuid: string;
@@ -11,8 +12,8 @@ export interface SeedFacts {
   userName: string;
   password: string | null;
   sshKeys: readonly string[];
-  /** Of the interfaces, in order. */
-  macs: readonly string[];
+  /** In order. Without addressing one asks DHCP. */
+  interfaces: readonly { mac: string; addressing?: Addressing }[];
 }
 
 /** The three documents of a seed, by file name. */
@@ -30,13 +31,35 @@ export function seedDocuments(facts: SeedFacts, passwordHash: string | null): Re
     ...(facts.sshKeys.length > 0 ? { ssh_authorized_keys: facts.sshKeys } : {}),
   };
   const ethernets = Object.fromEntries(
-    facts.macs.map((mac, index) => [`nic${index}`, { match: { macaddress: mac }, dhcp4: true }]),
+    facts.interfaces.map(({ mac, addressing }, index) => [
+      `nic${index}`,
+      { match: { macaddress: mac }, ...networkOf(addressing) },
+    ]),
   );
   return {
     "user-data": `#cloud-config\n${JSON.stringify(userData, null, 1)}\n`,
     // A new instance-id is what makes cloud-init set everything up; it stays the same for the guest's life.
     "meta-data": `${JSON.stringify({ "instance-id": facts.uuid, "local-hostname": facts.hostname })}\n`,
     "network-config": `${JSON.stringify({ version: 2, ethernets }, null, 1)}\n`,
+  };
+}
+
+/**
+ * The set-up of one interface in version 2 of cloud-init's network configuration. `gateway4` and `gateway6` rather
+ * than routes, since every version since 17.1 reads them. A guest with only an IPv6 address still asks DHCP for IPv4.
+ */
+function networkOf(addressing: Addressing | undefined): Record<string, unknown> {
+  if (!addressing) return { dhcp4: true };
+  const isSix = (text: string): boolean => text.includes(":");
+  const { addresses, gateways, dns } = addressing;
+  const four = gateways.find((each) => !isSix(each));
+  const six = gateways.find(isSix);
+  return {
+    dhcp4: addresses.every(isSix),
+    addresses,
+    ...(four ? { gateway4: four } : {}),
+    ...(six ? { gateway6: six } : {}),
+    ...(dns.length > 0 ? { nameservers: { addresses: dns } } : {}),
   };
 }
 

@@ -19,6 +19,7 @@ import { disks } from "../disks/index.ts";
 import { guestDeleted } from "./contract.ts";
 import { diskEvent, guestEvent, portsTaken } from "./creation.ts";
 import { prepareInit } from "./init.ts";
+import { guestUnmade } from "./joining.ts";
 import { freePorts, nameKeyOf } from "./naming.ts";
 import type { GuestNeeds } from "./needs.ts";
 import { changeGuest, releasedSet, stateSet } from "./observation.ts";
@@ -99,8 +100,12 @@ export function registerSettlements(context: ControllerContext, needs: GuestNeed
     failed: async (_task, payload, error) => {
       const guest = await inState(payload.uuid, "creating");
       if (!guest) return nothing;
+      const along = { guest, statements: [] as Statement[], events: [] as EventRow[] };
+      // A guest that may still be there keeps what was booked for it until it is deleted.
+      if (!isGivenUp(error)) await context.hooks.run(guestUnmade, along);
       return {
         statements: [
+          ...along.statements,
           changeGuest(guest, {
             ...stateSet(guest, "failed", clock.now()),
             ...failure(error),
@@ -115,7 +120,7 @@ export function registerSettlements(context: ControllerContext, needs: GuestNeed
             ? update(disks, { state: "failed", ...failure(error) }, eq(disks.guestUuid, guest.uuid))
             : remove(disks, eq(disks.guestUuid, guest.uuid)),
         ],
-        events: [guestEvent(guest.uuid, { state: "failed" }), ...diskEvents(payload)],
+        events: [guestEvent(guest.uuid, { state: "failed" }), ...diskEvents(payload), ...along.events],
       };
     },
     retry: async (_task, payload, error) => {
@@ -204,12 +209,16 @@ export function registerSettlements(context: ControllerContext, needs: GuestNeed
         remove(guestDetails, eq(guestDetails.guestUuid, guest.uuid)),
         remove(guests, eq(guests.uuid, guest.uuid), { expect: 1 }),
       ];
-      const along: Statement[] = [];
-      await context.hooks.run(guestDeleted, { guest, statements: along });
+      const along = { guest, statements: [] as Statement[], events: [] as EventRow[] };
+      await context.hooks.run(guestDeleted, along);
       const touchedDisks = [...payload.disks, ...payload.kept];
       return {
-        statements: [...along, ...statements],
-        events: [guestEvent(guest.uuid, { deleted: true }), ...touchedDisks.map((uuid) => diskEvent(uuid))],
+        statements: [...along.statements, ...statements],
+        events: [
+          guestEvent(guest.uuid, { deleted: true }),
+          ...touchedDisks.map((uuid) => diskEvent(uuid)),
+          ...along.events,
+        ],
       };
     },
     failed: async (_task, payload, error) => {

@@ -22,9 +22,18 @@ export const NewDisk = Type.Object({
   sizeGiB: Type.Integer(),
 });
 
+/** See `Addressing`. */
+const Addressing = Type.Object({
+  addresses: Type.Array(Type.String()),
+  gateways: Type.Array(Type.String()),
+  dns: Type.Array(Type.String()),
+});
+
 const Interface = Type.Object({
   mac: Type.String(),
   source: Type.Union([Type.Object({ network: Type.String() }), Type.Object({ bridge: Type.String() })]),
+  /** For the seed; DHCP when absent. */
+  addressing: Type.Optional(Addressing),
 });
 
 /** What plugins do right before the boot (`guestBooting`), as JSON; it may hold secrets. */

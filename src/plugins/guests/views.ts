@@ -72,6 +72,8 @@ export interface GuestView {
   hostname: string;
   /** Those that it was seen with, IPv4 first; none while it is off. */
   addresses: string[];
+  /** Those that were booked for it, whether it uses them or not. */
+  bookedAddresses: string[];
   vncPort: number | null;
   /** What may be asked of it now. */
   actions: readonly Action[];
@@ -141,6 +143,9 @@ export const GuestSchema = Type.Object({
   hasPassword: Type.Boolean(),
   hostname: Type.String(),
   addresses: Type.Array(Type.String(), { description: "Seen by the node's DHCP server or the guest agent" }),
+  bookedAddresses: Type.Array(Type.String(), {
+    description: "From address pools; [] for a guest that asks DHCP",
+  }),
   vncPort: nullable(Type.Integer()),
   actions: Type.Array(literals(guestActions), { description: "What may be asked of it now" }),
   tasks: Type.Array(
@@ -219,6 +224,7 @@ export function guestView(
     nodeOffline: boolean;
     systemDisk: Pick<Disk, "sizeGiB"> | null;
     interfaces: readonly GuestInterface[];
+    booked: string[];
     cancellable: (kind: string) => boolean;
     badges: GuestBadge[];
   },
@@ -249,6 +255,7 @@ export function guestView(
     hasPassword: guest.passwordSealed !== null,
     hostname: guest.hostname,
     addresses: addressesOf(of.interfaces),
+    bookedAddresses: of.booked,
     vncPort: guest.vncPort,
     actions: allowed[guest.state],
     tasks: [...of.tasks]

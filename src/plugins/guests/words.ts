@@ -104,6 +104,8 @@ export const guestsWords = defineWords({
       "This needs {need} vCPUs, and {free} of {most} are left for guests on {node}. Choose fewer, stop a guest, or raise the overcommit setting.",
     "guests.poolUnknown":
       "There is no storage pool {pool}. Choose another, or change the default in the settings.",
+    "guests.extraUnknown":
+      "No plugin called {name} takes anything when guests are made. Leave it out, or load the plugin.",
     "guests.settings.defaultPool": "Storage pool for new guests",
     "guests.settings.defaultPoolHint": "Its name; for guests that don't name another one.",
     "guests.noNode": "No node can take this guest.",
@@ -230,6 +232,7 @@ export const guestsWords = defineWords({
     "guests.noVcpus":
       "需要 {need} 个 vCPU，而节点 {node} 可供虚拟机使用的 {most} 个中只剩 {free} 个。请减少 vCPU、关闭一台虚拟机，或提高超配设置。",
     "guests.poolUnknown": "没有存储池 {pool}。请另选，或在设置中修改默认值。",
+    "guests.extraUnknown": "没有名为 {name} 的插件参与创建虚拟机。请去掉它，或加载该插件。",
     "guests.settings.defaultPool": "新虚拟机的存储池",
     "guests.settings.defaultPoolHint": "填写名称；用于未指定存储池的虚拟机。",
     "guests.noNode": "没有节点可以接收该虚拟机。",

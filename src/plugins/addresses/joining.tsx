@@ -1,0 +1,155 @@
+/** How guests come to their addresses: booked with the guest, told to it by the seed, given back at its end. */
+import {
+  type ControllerContext,
+  type EventRow,
+  fieldError,
+  type PostedForm,
+  type Static,
+  type TriedForm,
+  Type,
+  type Viewer,
+} from "jimv";
+import { FieldRow, FormSection, Select } from "jimv/ui";
+import {
+  addressBooks,
+  creationParts,
+  extraOf,
+  type Guest,
+  guestBooking,
+  guestDeleted,
+  guestUnmade,
+} from "../guests/index.ts";
+import type { NodeService } from "../nodes/index.ts";
+import type { Booking, IpPoolView } from "./contract.ts";
+import { type Addresses, ipPoolEvent } from "./service.ts";
+import { wordsOf } from "./words-pages.ts";
+
+const name = "addresses";
+const fields = ["ipv4Pool", "ipv6Pool"] as const;
+type Field = (typeof fields)[number];
+const familyOf = { ipv4Pool: "ipv4", ipv6Pool: "ipv6" } as const;
+
+const PoolId = Type.String({ minLength: 1, maxLength: 36 });
+/** `extras.addresses` of a request for guests; DHCP where a family is left out. */
+const Wanted = Type.Object({ ipv4Pool: Type.Optional(PoolId), ipv6Pool: Type.Optional(PoolId) });
+
+interface Needs {
+  context: ControllerContext;
+  service: Addresses;
+  nodes: Pick<NodeService, "get">;
+}
+
+/** Joins in when guests are made, shown and deleted. */
+export function joinGuests({ context, service, nodes }: Needs): void {
+  const { hooks, slots } = context;
+  context.onStop(
+    slots.add(creationParts, {
+      name,
+      schema: Wanted,
+      section: (viewer, tried) => section(service, viewer, tried),
+      read,
+    }),
+  );
+  context.onStop(slots.add(addressBooks, (uuids) => service.booked(uuids)));
+  context.onStop(
+    hooks.on(guestBooking, async ({ request, guests, statements, events }) => {
+      const wanted = (extraOf(request, name) ?? {}) as Static<typeof Wanted>;
+      const bookings: Booking[] = [];
+      for (const field of fields) {
+        const poolId = wanted[field];
+        if (poolId === undefined) continue;
+        await demandFamily(service, field, poolId);
+        const holders = guests.map(({ uuid, mac }) => ({ guestUuid: uuid, mac }));
+        bookings.push(await service.plan(poolId, holders));
+      }
+      const bridge = oneBridge(bookings);
+      for (const [at, guest] of guests.entries()) {
+        if (bookings.length === 0) return;
+        guest.addressing = {
+          addresses: bookings.map(({ pool, addresses }) => `${addresses[at]}/${pool.prefix}`),
+          gateways: bookings.flatMap(({ pool }) => pool.gateway ?? []),
+          dns: bookings.flatMap(({ pool }) => pool.dns),
+        };
+        if (bridge === null) continue;
+        const node = await nodes.get(guest.nodeName);
+        // A node that has told of no bridge at all has perhaps just come back.
+        if (node && node.bridges.length > 0 && !node.bridges.includes(bridge))
+          throw fieldError("extras", "addresses.noBridge", { node: guest.nodeName, bridge }, "conflict");
+        guest.network = { bridge };
+      }
+      statements.push(...bookings.flatMap((booking) => booking.statements));
+      events.push(...bookings.map(({ pool }) => ipPoolEvent(pool.id)));
+    }),
+  );
+  const giveBack = async (end: {
+    guest: Guest;
+    statements: Parameters<typeof add>[0];
+    events: EventRow[];
+  }) => {
+    const { uuid } = end.guest;
+    end.events.push(...(await service.poolsOf(uuid)).map((id) => ipPoolEvent(id)));
+    add(end.statements, await service.release(uuid));
+  };
+  context.onStop(hooks.on(guestUnmade, giveBack));
+  context.onStop(hooks.on(guestDeleted, giveBack));
+}
+
+const add = (to: Booking["statements"], more: Booking["statements"]): void => void to.push(...more);
+
+/** @throws AppError notFound, invalid when the pool is of the other family */
+async function demandFamily(service: Addresses, field: Field, poolId: string): Promise<void> {
+  const pool = await service.need(poolId);
+  if (pool.family !== familyOf[field])
+    throw fieldError(`extras.${name}.${field}`, "addresses.wrongFamily", { pool: pool.name });
+}
+
+/** The bridge that the pools of one interface say; null for the node's own network. @throws AppError conflict */
+function oneBridge(bookings: readonly Booking[]): string | null {
+  const [first, second] = bookings.map(({ pool }) => pool);
+  if (first && second && first.bridge !== second.bridge)
+    throw fieldError("extras", "addresses.twoBridges", { one: first.name, other: second.name }, "conflict");
+  return first?.bridge ?? null;
+}
+
+const typed = (form: PostedForm, field: Field): string => {
+  const value = form[field];
+  return typeof value === "string" ? value : "";
+};
+
+function read(form: PostedForm): Static<typeof Wanted> | null {
+  const said = fields.flatMap((field) => {
+    const value = typed(form, field);
+    return value === "" ? [] : [[field, value] as const];
+  });
+  return said.length === 0 ? null : Object.fromEntries(said);
+}
+
+/** A choice of pools for each family that has some. */
+async function section(service: Addresses, viewer: Viewer, tried: TriedForm | null) {
+  const t = wordsOf(viewer.language);
+  const all = await service.list();
+  if (all.length === 0) return null;
+  const label = (pool: IpPoolView): string =>
+    t("addresses.page.poolFree", { pool: pool.name, free: pool.free, first: pool.first, last: pool.last });
+  return (
+    <FormSection title={t("addresses.page.section")} hint={t("addresses.page.sectionHint")}>
+      <FieldRow>
+        {fields.map((field) => {
+          const own = all.filter((pool) => pool.family === familyOf[field]);
+          if (own.length === 0) return null;
+          return (
+            <Select
+              name={field}
+              label={t(`addresses.page.family.${familyOf[field]}`)}
+              value={tried ? typed(tried.posted, field) : (own.find((pool) => pool.isDefault)?.id ?? "")}
+              options={[
+                { value: "", label: t("addresses.page.dhcp") },
+                ...own.map((pool) => ({ value: pool.id, label: label(pool) })),
+              ]}
+            />
+          );
+        })}
+      </FieldRow>
+    </FormSection>
+  );
+}
