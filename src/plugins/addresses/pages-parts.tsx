@@ -94,7 +94,7 @@ export function poolTable(viewer: Viewer): TableSpec<IpPoolView> {
         label: () => t("addresses.page.range"),
         width: "xl",
         sort: true,
-        cell: (pool) => <TwoLines title={`${pool.first} – ${pool.last}`} sub={`/${pool.prefix}`} />,
+        cell: (pool) => <TwoLines title={`${pool.first} –`} sub={`${pool.last} /${pool.prefix}`} />,
       },
       {
         key: "used",
