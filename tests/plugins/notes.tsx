@@ -1,7 +1,8 @@
 /** @jsxImportSource jimv */
 /**
  * A whole plugin from outside the executable, as small as one can be and still use most of the contract:
- * a table, an API, a page with words, a setting, a repeated turn and a task that a node carries out.
+ * a table, an API, a page with words, a setting, a nightly turn and a task that a node carries out; and, for other
+ * plugins, a variable of boot jobs and a tab on each guest's page.
  */
 import {
   AppError,
@@ -13,18 +14,25 @@ import {
   eq,
   insert,
   type NodeContext,
+  remove,
+  serviceKey,
   Type,
   table,
   text,
   update,
+  type Viewer,
 } from "jimv";
 import { Panel } from "jimv/ui";
 
 const notes = table("notes", { id: text(36).primaryKey(), body: text(100).notNull(), node: text(64) });
 
 const words = defineWords({
-  en: { "notes.title": "Notes", "notes.none": "There is no such note." },
-  "zh-CN": { "notes.title": "便签", "notes.none": "没有这条便签。" },
+  en: {
+    "notes.title": "Notes",
+    "notes.none": "There is no such note.",
+    "notes.count": "How many notes there are",
+  },
+  "zh-CN": { "notes.title": "便签", "notes.none": "没有这条便签。", "notes.count": "便签数量" },
 });
 
 const settings = Type.Object({ prefix: Type.String({ default: "note: ", maxLength: 20 }) });
@@ -41,7 +49,20 @@ const stamp = defineTask({
 });
 
 function controller(context: ControllerContext): void {
-  const { store, web } = context;
+  const { store, web, slots } = context;
+  slots.add(serviceKey("boot-jobs.variables"), {
+    name: "NOTE-COUNT",
+    label: "notes.count",
+    value: async () => String(await store.count(notes)),
+  });
+  slots.add(serviceKey("guests.tabs"), {
+    key: "notes",
+    label: (viewer: Viewer) => viewer.say("notes.title"),
+    render: (guest: { name: string }) => <Panel title={guest.name}>Notes of {guest.name}</Panel>,
+  });
+  context.schedule("notes.nightly", "0 3 * * *", null, async () => {
+    await store.run(remove(notes, eq(notes.body, "")));
+  });
   web.nav({
     group: "system",
     order: 900,

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { App } from "../support/app.ts";
+import { App, until } from "../support/app.ts";
 
 setDefaultTimeout(120_000);
 
@@ -13,10 +13,23 @@ describe("a plugin from outside", () => {
   let app: App;
   beforeAll(async () => {
     app = await App.open({ libvirtUri: "test:///default", plugins: [plugin] });
+    await until("the node has reported", 30_000, async () => {
+      const { status, body } = await app.api<{ state: string }>("GET", `/nodes/${app.nodeName}`);
+      return status === 200 && body.state === "live";
+    });
   });
   afterAll(async () => {
     await app?.close();
   });
+
+  async function signIn(): Promise<string> {
+    const answer = await fetch(`${app.url}/api/v1/sessions`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ name: app.adminName, password: app.adminPassword }),
+    });
+    return answer.headers.get("set-cookie")?.split(";")[0] ?? "";
+  }
 
   test("its table, API, task, node side and words work", async () => {
     const made = await app.ask<{ id: string; task: { id: string } }>("POST", `/notes/${app.nodeName}`, {
@@ -42,15 +55,44 @@ describe("a plugin from outside", () => {
   });
 
   test("its page is drawn with the shared components, in the frame, escaped", async () => {
-    const signIn = await fetch(`${app.url}/api/v1/sessions`, {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify({ name: app.adminName, password: app.adminPassword }),
-    });
-    const cookie = signIn.headers.get("set-cookie")?.split(";")[0] ?? "";
+    const cookie = await signIn();
     const page = await (await fetch(`${app.url}/notes`, { headers: { cookie } })).text();
     expect(page).toContain("note: &lt;b&gt;quiet&lt;/b&gt;");
     expect(page).toContain('href="/guests"');
+  });
+
+  test("its variable is one of boot jobs, and its setting one of the settings", async () => {
+    const { items } = await app.ask<{ items: { name: string; label: string }[] }>(
+      "GET",
+      "/boot-jobs/variables",
+    );
+    expect(items).toContainEqual({ name: "NOTE-COUNT", label: "How many notes there are" });
+    const job = (content: string) => ({
+      name: content,
+      scope: "user",
+      onFailure: "boot",
+      rules: [{ kind: "write", path: "/etc/notes", content }],
+    });
+    const made = await app.api<{ id: string }>("POST", "/boot-jobs", job("{NOTE-COUNT}"));
+    expect(made.status).toBe(201);
+    const refused = await app.api<{ errors: unknown }>("POST", "/boot-jobs", job("{NOTE-NUMBER}"));
+    expect(refused.status).toBe(422);
+    expect(JSON.stringify(refused.body)).toContain("There is no variable {NOTE-NUMBER}");
+    expect(JSON.stringify((await app.api("GET", "/settings")).body)).toContain("note: ");
+
+    const cookie = await signIn();
+    const show = async (path: string) => {
+      const answer = await fetch(`${app.url}${path}`, { headers: { cookie } });
+      expect([path, answer.status]).toEqual([path, 200]);
+      return answer.text();
+    };
+    expect(await show("/boot-jobs")).toContain(`href="/boot-jobs/${made.body.id}"`);
+    expect(await show(`/boot-jobs/${made.body.id}`)).toContain("How many notes there are");
+    expect(await show(`/boot-jobs/${made.body.id}/rule`)).toContain('name="content"');
+    expect(await show(`/boot-jobs/${made.body.id}/edit`)).toContain('value="{NOTE-COUNT}"');
+    expect(await show("/boot-jobs/new")).toContain('name="onFailure"');
+    expect(await show("/boot-jobs/queue")).toContain("Nothing is queued");
+    expect(await show("/guests/batch/boot-jobs?id=x")).toContain('name="jobs"');
   });
 
   test("its rows outlast a restart", async () => {

@@ -1,6 +1,6 @@
 /** The rules of boot jobs, and that each is carried out once, on a real controller and node in a pretended world. */
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { AppError, eq, update } from "jimv";
+import { AppError, eq, ne, remove, update } from "jimv";
 import { GuestFiles, pretendedAppliance } from "../../../tests/world/appliance.ts";
 import { pointText } from "../../../tests/world/process.ts";
 import { someone, World } from "../../../tests/world/world.ts";
@@ -9,6 +9,7 @@ import { bootJobsService } from "./contract.ts";
 import { bootJobsWith } from "./index.ts";
 import type { CreateJob, RuleBody } from "./requests.ts";
 import { type BootJob, bootJobs, queuedJobs } from "./schema.ts";
+import { putSeeds, seeds } from "./seeds.ts";
 import { Jobs } from "./service.ts";
 import { BootJobSettings } from "./settings.ts";
 
@@ -46,6 +47,8 @@ async function worldWithJobs() {
     },
     () => ["HOSTNAME", "PASSWORD", "SSH-KEY"].map((name) => ({ name, label: name, value: () => null })),
   );
+  // What comes along is looked at by a test of its own.
+  await world.store.run(remove(bootJobs, ne(bootJobs.scope, "system")));
   const job = (rules: RuleBody[], more: Partial<CreateJob> = {}): Promise<BootJob> =>
     jobs.create({ name: crypto.randomUUID(), scope: "user", onFailure: "boot", rules, ...more });
   const guest = async (change: Parameters<World["create"]>[0] = {}): Promise<Guest> => {
@@ -91,6 +94,32 @@ describe("boot jobs", () => {
       "boot-jobs.modeUnused rules.1.mode",
     );
     expect(await it.jobs.list()).toEqual([]);
+  });
+
+  test("those that come along pass the checks of rules, and come once", async () => {
+    const names = [
+      "IP",
+      "PREFIX",
+      "NETMASK",
+      "GATEWAY",
+      "DNS1",
+      "DNS2",
+      "MAC",
+      "HOSTNAME",
+      "USER",
+      "PASSWORD",
+    ];
+    const jobs = new Jobs({ ...it.world, commit: async () => {} }, () =>
+      names.map((name) => ({ name, label: name, value: () => null })),
+    );
+    for (const { rules } of seeds) for (const rule of rules) jobs.checkRule(rule, "");
+    await putSeeds(it.world);
+    expect(await it.jobs.list()).toEqual([]);
+    await it.world.store.run(remove(bootJobs, "all"));
+    await putSeeds(it.world);
+    expect((await it.jobs.list()).map(({ name }) => name).sort()).toEqual(
+      seeds.map(({ name }) => name).sort(),
+    );
   });
 
   test("names are unique, rules keep their order and move between jobs", async () => {
@@ -257,7 +286,7 @@ describe("boot jobs", () => {
     await service.queue([guest.uuid], [system.id], { kind: "system", name: "ip" });
     await it.start(guest.uuid);
     expect(it.filesOf(guest.uuid).durable.get("/ip")).toBe("2");
-    expect(await it.world.store.count(bootJobs)).toBe(1);
+    expect((await it.jobs.list(true)).map(({ id }) => id)).toEqual(["ip", "seeds-1"]);
   });
 });
 

@@ -15,6 +15,7 @@ import { endedReport } from "./plan.ts";
 import { Queue } from "./queue.ts";
 import { startRoutes } from "./routes.ts";
 import { bootJobs, queuedJobs } from "./schema.ts";
+import { putSeeds } from "./seeds.ts";
 import { Jobs } from "./service.ts";
 import { BootJobSettings } from "./settings.ts";
 import { bootJobsWords } from "./words.ts";
@@ -86,6 +87,12 @@ export const bootJobsWith = (appliance?: Appliance) =>
       context.whenLeading(() =>
         context.every("boot-jobs.prune", timing.pruneMilliseconds, () => queue.prune()),
       );
+      context.whenLeading(() => {
+        putSeeds(context).catch((error: unknown) =>
+          context.log.warn("the boot jobs that come along could not be put there", { error: String(error) }),
+        );
+        return () => {};
+      });
       startRoutes(context, jobs, queue);
       queuePages(context, jobs, queue);
       jobPages({ context, jobs, templates: context.use(templateService) });
