@@ -73,6 +73,10 @@ export interface GuestService {
 
   /** Domains on nodes that are no guests of ours. */
   foreign(nodeName?: string): Promise<ForeignDomain[]>;
+  /** A domain of this cluster that no guest stands for. @throws AppError notFound, conflict for what is foreign */
+  orphan(uuid: string): Promise<ForeignDomain>;
+  /** Removes it from its node; its files stay. @throws as `orphan`, conflict while its node is away */
+  removeOrphan(uuid: string, actor: Actor): Promise<Begun>;
   /** Where the screen is. @throws AppError notFound, conflict when there is none in this state */
   screen(uuid: string): Promise<GuestScreen>;
 }

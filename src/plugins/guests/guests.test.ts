@@ -360,6 +360,37 @@ describe("guests", () => {
     expect(await world.guestService.foreign()).toEqual([]);
   });
 
+  test("an orphan is removed by a task; what is foreign or has a guest is not", async () => {
+    const machine = world.machine();
+    const [foreign, orphan] = [crypto.randomUUID(), crypto.randomUUID()];
+    machine.addForeign(foreign, "theirs", "running");
+    machine.addForeign(orphan, "left-over", "running", "pretended-cluster");
+    const web = await running();
+    await world.rest();
+    const service = world.guestService;
+    expect(await refusal(service.removeOrphan(foreign, someone))).toMatchObject(
+      like("conflict", "guests.notOurs"),
+    );
+    expect(await refusal(service.removeOrphan(web.uuid, someone))).toMatchObject(
+      like("notFound", "guests.noOrphan"),
+    );
+    await service.removeOrphan(orphan, someone);
+    expect(await refusal(service.removeOrphan(orphan, someone))).toMatchObject(
+      like("conflict", "guests.busy"),
+    );
+    await world.rest();
+    expect(machine.domains.has(orphan)).toBe(false);
+    expect((await service.foreign()).map((each) => each.uuid)).toEqual([foreign]);
+    expect(await guest("web")).toMatchObject({ state: "running" });
+    // A guest stands for it meanwhile: nobody may take it away.
+    machine.addForeign(orphan, "left-over", "off", "pretended-cluster");
+    await world.rest();
+    await put(web, { uuid: orphan });
+    expect(await refusal(service.removeOrphan(orphan, someone))).toMatchObject(
+      like("conflict", "guests.orphanHeld"),
+    );
+  });
+
   test("an older report never overwrites a newer one", async () => {
     const web = await running();
     await put(web, { observedSequence: 1e12, observedIncarnation: 99, state: "paused" });

@@ -2,6 +2,7 @@
 import { AppError, type LiveContext, type LiveEvent, type Viewer } from "jimv";
 import { html, prepend, remove, replace, TableRow } from "jimv/ui";
 import { detailsTopic } from "./details.ts";
+import { foreignRowId } from "./pages-foreign.tsx";
 import { GuestGone, GuestMore, type GuestTab, guestScene, tabOf } from "./pages-guest.tsx";
 import { GuestDisks, GuestFacts, GuestHappened } from "./pages-guest-facts.tsx";
 import { GuestHead, GuestNow } from "./pages-guest-head.tsx";
@@ -68,7 +69,7 @@ async function listPayloads(
   const found = await needs.service.views([...subjects.keys()]);
   const guests = new Map(found.map((guest) => [guest.uuid, guest]));
   const spec = guestTable(viewer);
-  const payloads: string[] = [];
+  const payloads = await gonePayloads(events, needs);
   for (const [uuid, { made }] of subjects) {
     const guest = guests.get(uuid);
     const id = rowId(uuid);
@@ -84,6 +85,14 @@ async function listPayloads(
     else payloads.push(replace(id, row), ...(comes ? [await newerPayload(shown, viewer)] : []));
   }
   return counts ? [...payloads, ...(await countPayloads(shown, viewer, needs))] : payloads;
+}
+
+/** Takes away the rows of domains without a guest that are gone. */
+async function gonePayloads(events: readonly LiveEvent[], needs: PageNeeds): Promise<string[]> {
+  const told = events.filter(({ topic }) => topic === "foreign").map(({ key }) => key);
+  if (told.length === 0) return [];
+  const there = new Set((await needs.service.foreign()).map(({ uuid }) => uuid));
+  return told.filter((uuid) => !there.has(uuid)).map((uuid) => remove(foreignRowId(uuid)));
 }
 
 async function guestPayloads(

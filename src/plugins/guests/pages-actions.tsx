@@ -2,6 +2,7 @@
 import { type Actor, AppError, actedOn, type PageAnswer, type PageCall, submitForm } from "jimv";
 import { toasted } from "jimv/ui";
 import { deleteDialog, editDialog, editFormOf, forceDialog } from "./pages-dialogs.tsx";
+import { orphanDialog } from "./pages-foreign.tsx";
 import { actionLooks, hrefOf, type PageNeeds, powerActions, refusalOf } from "./pages-parts.tsx";
 import { confirmed, type WholeAction, wholeDialog, wholeOf, wholeQuestion } from "./pages-whole.tsx";
 import { ChangeGuest } from "./requests.ts";
@@ -119,6 +120,23 @@ export function guestActions(needs: PageNeeds): void {
     },
   });
   edits(needs);
+  web.page({
+    method: "GET",
+    path: "/guests/orphans/{uuid}/delete",
+    role: "administrator",
+    handle: async ({ params, viewer }) => ({
+      fragment: orphanDialog(await service.orphan(params.uuid ?? ""), viewer),
+    }),
+  });
+  web.page({
+    method: "POST",
+    path: "/guests/orphans/{uuid}/delete",
+    role: "administrator",
+    async handle(call) {
+      await service.removeOrphan(call.params.uuid ?? "", call.viewer.actor);
+      return actedOn(call, "/guests?show=foreign");
+    },
+  });
 }
 
 function edits(needs: PageNeeds): void {

@@ -2,11 +2,13 @@
 import type { Viewer } from "jimv";
 import {
   type Child,
+  DangerDialog,
   EmptyState,
   List,
   type Look,
   lookOf,
   Mark,
+  type MenuItem,
   mebibytes,
   StateMark,
   say,
@@ -22,6 +24,38 @@ function domainMark(state: ForeignDomain["state"]): Look["mark"] {
   return lookOf({ kind: "guest", state }).mark;
 }
 
+export const foreignRowId = (uuid: string): string => `foreign-${uuid}`;
+const orphanHref = (uuid: string): string => `/guests/orphans/${uuid}/delete`;
+
+function menuOf({ kind, uuid }: ForeignDomain, viewer: Viewer): MenuItem[] {
+  if (kind !== "orphan") return [];
+  const label = `${say(viewer.language, "action.delete")}…`;
+  return [{ label, icon: "delete", danger: true, dialogUrl: orphanHref(uuid) }];
+}
+
+/** Asks before an orphan is removed from its node. */
+export function orphanDialog({ uuid, name, nodeName, state }: ForeignDomain, viewer: Viewer) {
+  const lang = viewer.language;
+  const t = wordsOf(lang);
+  return (
+    <DangerDialog
+      lang={lang}
+      id="delete-orphan"
+      open
+      title={t("guests.page.orphanTitle", { name, node: nodeName })}
+      post={orphanHref(uuid)}
+      victims={[
+        <b>
+          {t(state === "off" ? "guests.page.victim" : "guests.page.victimRunning", { name, node: nodeName })}
+        </b>,
+      ]}
+      survivors={[t("guests.page.orphanFiles")]}
+      confirm={t("guests.page.orphanDelete")}
+      typeName={name}
+    />
+  );
+}
+
 /** The list of domains on the nodes that no guest stands for. */
 export function foreignList(
   domains: readonly ForeignDomain[],
@@ -34,7 +68,7 @@ export function foreignList(
   const wanted = domains.filter((domain) => domain.name.toLowerCase().includes(state.q.toLowerCase()));
   const spec: TableSpec<ForeignDomain> = {
     id: "guests",
-    rowId: (domain) => `foreign-${domain.uuid}`,
+    rowId: (domain) => foreignRowId(domain.uuid),
     rowName: (domain) => domain.name,
     columns: [
       {
@@ -44,11 +78,7 @@ export function foreignList(
         cell: (domain) => (
           <TwoLines
             title={domain.name}
-            sub={
-              domain.kind === "orphan"
-                ? t("guests.page.orphanHint", { name: domain.uuid })
-                : t("guests.page.foreignHint")
-            }
+            sub={domain.kind === "orphan" ? t("guests.page.orphanHint") : t("guests.page.foreignHint")}
           />
         ),
       },
@@ -83,6 +113,7 @@ export function foreignList(
           t("guests.page.size", { vcpus: domain.vcpus, memory: mebibytes(lang, domain.memoryMiB) }),
       },
     ],
+    ...(viewer.role === "administrator" ? { menu: (domain) => menuOf(domain, viewer) } : {}),
   };
   return (
     <List

@@ -19,6 +19,7 @@ import { disks } from "../disks/index.ts";
 import { guestBadges } from "./contract.ts";
 import { bookedAddresses } from "./joining.ts";
 import type { Ground, GuestNeeds } from "./needs.ts";
+import { needOrphan } from "./orphans.ts";
 import type { GuestListQuery, guestSorts } from "./requests.ts";
 import {
   type ForeignDomain,
@@ -173,6 +174,10 @@ export class GuestReading {
       where: nodeName === undefined ? "all" : eq(foreignDomains.nodeName, nodeName),
       orderBy: [asc(foreignDomains.nodeName), asc(foreignDomains.name)],
     });
+  }
+
+  orphan(uuid: string): Promise<ForeignDomain> {
+    return needOrphan(this.ground, uuid);
   }
 
   /** @throws AppError notFound */

@@ -205,4 +205,20 @@ export function startRoutes(context: ControllerContext, service: GuestService): 
     },
     handle: async ({ query }) => ({ body: { items: await service.foreign(query.nodeName) } }),
   });
+
+  web.api({
+    method: "DELETE",
+    path: "/foreign-domains/{uuid}",
+    summary: "Remove an orphan from its node",
+    description:
+      "Only a domain that this cluster made and no guest stands for. It is forced off and its definition removed; files that it used stay.",
+    tag,
+    role: "administrator",
+    params: GuestPath,
+    answer: { status: 202, schema: TaskAnswer },
+    async handle({ params, viewer }) {
+      const { task } = await service.removeOrphan(params.uuid, viewer.actor);
+      return { status: 202, ...(await taskAnswer(tasks, task.id, viewer)) };
+    },
+  });
 }

@@ -31,6 +31,7 @@ import { prepareInit } from "./init.ts";
 import { lookTopic } from "./looking.ts";
 import { checkName, nameKeyOf, remarkKeyOf } from "./naming.ts";
 import type { Ground, GuestNeeds, PlaceableNode } from "./needs.ts";
+import { removeOrphan } from "./orphans.ts";
 import { GuestReading } from "./reading.ts";
 import type { ChangeGuest, CreateGuest, DeleteGuest } from "./requests.ts";
 import { type Guest, guests } from "./schema.ts";
@@ -167,6 +168,10 @@ export class Guests extends GuestReading implements GuestService {
       await this.begin(guest, { state: "deleting", wantedState: "off" }, task);
       return { task: { id: task.id } };
     });
+  }
+
+  removeOrphan(uuid: string, actor: Actor): Promise<Begun> {
+    return removeOrphan(this.ground, this.needs, uuid, actor);
   }
 
   async change(uuid: string, change: ChangeGuest, actor: Actor) {

@@ -13,7 +13,10 @@ export const pageTexts = {
     "guests.page.orphan": "Orphan",
     "guests.page.foreignHint": "Made outside of JimV: shown so that nothing is hidden, never touched.",
     "guests.page.orphanHint":
-      "Made by this JimV, but no guest is known for it any more. Remove it on its node, when you are sure: virsh undefine {name}",
+      "Made by this JimV, but no guest is known for it any more. Delete it, when you are sure.",
+    "guests.page.orphanTitle": "Delete the orphan {name} on {node}?",
+    "guests.page.orphanDelete": "Delete the orphan",
+    "guests.page.orphanFiles": "The files that it used; jimv audit names those that nobody owns",
     "guests.page.noForeign": "Every domain on the nodes was made by JimV.",
     "guests.page.emptyTitle": "No guests yet",
     "guests.page.emptyText":
@@ -191,8 +194,10 @@ export const pageTexts = {
     "guests.page.diskSize": "大小",
     "guests.page.orphan": "无主",
     "guests.page.foreignHint": "非 JimV 创建：只作展示，绝不改动。",
-    "guests.page.orphanHint":
-      "由本 JimV 创建，但已没有对应的虚拟机记录。确认无用后，可在其节点上移除：virsh undefine {name}",
+    "guests.page.orphanHint": "由本 JimV 创建，但已没有对应的虚拟机记录。确认无用后可将其删除。",
+    "guests.page.orphanTitle": "删除 {node} 上的无主虚拟机 {name}？",
+    "guests.page.orphanDelete": "删除无主虚拟机",
+    "guests.page.orphanFiles": "它使用的文件；jimv audit 会列出没有归属的文件",
     "guests.page.noForeign": "各节点上的虚拟机全部由 JimV 创建。",
     "guests.page.emptyTitle": "还没有虚拟机",
     "guests.page.emptyText": "虚拟机由模板创建，几秒钟即可启动。",

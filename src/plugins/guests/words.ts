@@ -73,6 +73,9 @@ export const guestsWords = defineWords({
       "Its domain is gone from node {node}: somebody removed it outside of JimV. Delete the guest; its disks go along.",
     "guests.deleteRunning": "{name} runs. Shut it down first, or delete it with force.",
     "guests.stillRuns": "{name} still runs on its node. Shut it down first, or delete it with force.",
+    "guests.noOrphan": "There is no orphan {uuid} any more. Load the list again.",
+    "guests.orphanHeld":
+      "The guest {name} stands for this domain, so it is no orphan. Delete the guest, if you want that.",
     "guests.notOurs": "The domain {uuid} was not made by this JimV, so it is left alone.",
     "guests.nothingToChange": "Say at least one of name, remark, vcpus and memoryMiB.",
     "guests.diskBusy": "The disk {disk} is being changed. Wait until that has ended.",
@@ -211,6 +214,8 @@ export const guestsWords = defineWords({
       "它在节点 {node} 上的虚拟机定义已不存在：有人在 JimV 之外将其移除。请删除该虚拟机，其磁盘会一并删除。",
     "guests.deleteRunning": "{name} 正在运行。请先关机，或选择强制删除。",
     "guests.stillRuns": "{name} 仍在节点上运行。请先关机，或选择强制删除。",
+    "guests.noOrphan": "无主虚拟机 {uuid} 已不存在，请重新加载列表。",
+    "guests.orphanHeld": "该虚拟机属于 {name}，并非无主。如需删除，请删除虚拟机本身。",
     "guests.notOurs": "虚拟机 {uuid} 不是由本 JimV 创建的，不会改动它。",
     "guests.nothingToChange": "请至少给出 name、remark、vcpus、memoryMiB 之一。",
     "guests.diskBusy": "磁盘 {disk} 正在变更，请等待其结束。",
