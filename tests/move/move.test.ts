@@ -81,8 +81,13 @@ function copyOfFull(): string {
 function row(table: Table, n: number): Record<string, string | number | null> {
   const value = (column: Column): string | number | null => {
     switch (column.kind) {
-      case "text":
-        return `${"é😀'\"\\\n<".repeat(30)}`.slice(0, (column.length ?? 0) - 8) + String(n).padStart(8, "0");
+      case "text": {
+        const length = column.length ?? 0;
+        // Short ones are all number.
+        const digits = Math.min(length, 8);
+        const text = `${"é😀'\"\\\n<".repeat(30)}`.slice(0, length - digits);
+        return text + String(n).padStart(digits, "0").slice(-digits);
+      }
       case "longText":
         return n === 3 ? "long ".repeat(50_000) : `text ${n} \u0000 end`;
       case "json":
