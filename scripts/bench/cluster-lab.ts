@@ -168,7 +168,7 @@ export class Lab {
     this.nodes.say({ say: "guests", count: to });
     await this.nodes.hear("guests", listMilliseconds);
     await until("all guests were seen", listMilliseconds, async () =>
-      (await this.count("guests where state = 'running'")) === to ? true : undefined,
+      (await this.count("guests where state in ('running', 'paused')")) === to ? true : undefined,
     );
   }
 
