@@ -1,5 +1,5 @@
 /** The dialogs of address pools: add, change, reserve, make free, delete. */
-import { constraintsOf, fieldText, sentenceOf, type TObject, type TriedForm, type Viewer } from "jimv";
+import { constraintsOf, errorIn, type TObject, type TriedForm, typedIn, type Viewer } from "jimv";
 import {
   Button,
   Checkbox,
@@ -9,6 +9,7 @@ import {
   Form,
   Notice,
   NumberInput,
+  Refusal,
   say,
   TextInput,
 } from "jimv/ui";
@@ -16,17 +17,6 @@ import type { IpPoolView } from "./contract.ts";
 import { hrefOf } from "./pages-parts.tsx";
 import { CreateIpPool, ReserveAddresses } from "./requests.ts";
 import { wordsOf } from "./words-pages.ts";
-
-const typedIn = (tried: TriedForm | null, name: string): string | undefined => {
-  const value = tried?.posted[name];
-  return typeof value === "string" ? value : undefined;
-};
-const errorIn = (tried: TriedForm | null, name: string, viewer: Viewer): string | undefined => {
-  const wrong = tried?.errors.find((error) => error.path === name);
-  return wrong ? fieldText(wrong, viewer.say) : undefined;
-};
-const Problem = ({ tried, viewer }: { tried: TriedForm | null; viewer: Viewer }) =>
-  tried?.problem ? <Notice tone="bad">{sentenceOf(tried.problem, viewer.say)}</Notice> : null;
 
 /** A text field of a schema, as it was typed or as it is. */
 function fieldOf(schema: TObject, tried: TriedForm | null, viewer: Viewer) {
@@ -74,7 +64,7 @@ export function poolForm(pool: IpPoolView | null, viewer: Viewer, tried: TriedFo
       csrf={viewer.csrf}
       extra={{ "data-closes": "ip-pool-dialog" }}
     >
-      <Problem tried={tried} viewer={viewer} />
+      <Refusal tried={tried} viewer={viewer} />
       {pool ? <Notice tone="info">{t("addresses.page.noGuestsChange")}</Notice> : null}
       <TextInput {...field("name", pool?.name)} label={say(lang, "label.name")} />
       <FieldRow>
@@ -154,7 +144,7 @@ export function reserveForm(pool: IpPoolView, viewer: Viewer, tried: TriedForm |
       csrf={viewer.csrf}
       extra={{ "data-closes": "reserve-dialog" }}
     >
-      <Problem tried={tried} viewer={viewer} />
+      <Refusal tried={tried} viewer={viewer} />
       <FieldRow>
         <TextInput {...field("first")} label={t("addresses.page.first")} placeholder={pool.first} mono />
         <TextInput

@@ -1,5 +1,5 @@
 /** The forms of boot jobs: the job's own fields, a rule's, and where a rule moves. */
-import { constraintsOf, fieldText, sentenceOf, type TriedForm, type Viewer } from "jimv";
+import { constraintsOf, errorIn, listIn, type TriedForm, typedIn, type Viewer } from "jimv";
 import {
   Button,
   Checkbox,
@@ -8,9 +8,9 @@ import {
   FieldRow,
   Form,
   FormSection,
-  Notice,
   Panel,
   RadioCards,
+  Refusal,
   Select,
   SubmitRow,
   say,
@@ -27,21 +27,6 @@ export const ruleForm = "boot-rule";
 const moveForm = "move-rule-form";
 
 type Tried = TriedForm | null;
-const typedIn = (tried: Tried, name: string): string | undefined => {
-  const value = tried?.posted[name];
-  return typeof value === "string" ? value : value?.at(-1);
-};
-const listIn = (tried: Tried, name: string): readonly string[] => {
-  const value = tried?.posted[name];
-  return typeof value === "string" ? [value] : (value ?? []);
-};
-const errorIn = (tried: Tried, name: string, viewer: Viewer): string | undefined => {
-  const wrong = tried?.errors.find((error) => error.path.split(".")[0] === name);
-  return wrong && fieldText(wrong, viewer.say);
-};
-const Problem = ({ tried, viewer }: { tried: Tried; viewer: Viewer }) =>
-  tried?.problem ? <Notice tone="bad">{sentenceOf(tried.problem, viewer.say)}</Notice> : null;
-
 export function JobFields(p: {
   job: BootJob | null;
   tried: Tried;
@@ -67,7 +52,7 @@ export function JobFields(p: {
       check={`/check/${jobFormId}`}
       csrf={viewer.csrf}
     >
-      <Problem tried={tried} viewer={viewer} />
+      <Refusal tried={tried} viewer={viewer} />
       <Panel flush>
         <FormSection title={t("boot-jobs.page.name")}>
           <TextInput {...field("name")} label={t("boot-jobs.page.name")} autofocus />
@@ -167,7 +152,7 @@ export function jobForm(job: BootJob, rule: Rule | null, viewer: Viewer, tried: 
       csrf={viewer.csrf}
       extra={{ "data-closes": "rule-dialog" }}
     >
-      <Problem tried={tried} viewer={viewer} />
+      <Refusal tried={tried} viewer={viewer} />
       <RadioCards
         name="kind"
         label={t("boot-jobs.page.kind")}
