@@ -13,6 +13,9 @@ import { all, at, plainText, readXml, text, writeXml, type Xml } from "./xml.ts"
 /** How many free subnets are tried when libvirt finds one in use after all. */
 const subnetTries = 4;
 
+/** The last part of the first address that DHCP gives out: those below are left for who assigns addresses himself. */
+const firstLease = 100;
+
 /** XML of a NAT network with DHCP on a /24. The bridge's name is libvirt's choice. */
 export function natNetworkXml(name: string, subnet: Subnet): string {
   return writeXml({
@@ -25,7 +28,7 @@ export function natNetworkXml(name: string, subnet: Subnet): string {
         [at("netmask")]: addressText(subnet.mask),
         dhcp: {
           range: {
-            [at("start")]: addressText(subnet.address + 2),
+            [at("start")]: addressText(subnet.address + firstLease),
             [at("end")]: addressText(subnet.address + 254),
           },
         },

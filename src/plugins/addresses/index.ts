@@ -13,6 +13,7 @@ import { AddressSettings } from "./requests.ts";
 import { startRoutes } from "./routes.ts";
 import { addresses, ipPools } from "./schema.ts";
 import { Addresses } from "./service.ts";
+import { addressVariables, bootVariables } from "./variables.ts";
 import { addressesWords } from "./words.ts";
 
 export * from "./contract.ts";
@@ -28,6 +29,8 @@ export const addressesPlugin = definePlugin({
     const service = new Addresses(context);
     context.provide(addressService, service);
     joinGuests({ context, service, nodes: context.use(nodeService) });
+    for (const variable of addressVariables(service))
+      context.onStop(context.slots.add(bootVariables, variable));
     startRoutes(context, service);
     addressPages({ context, service, guests: context.use(guestService) });
   },

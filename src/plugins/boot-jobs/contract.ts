@@ -1,6 +1,6 @@
 /** What the boot jobs give to other plugins: variables to add, and jobs to queue. */
 import { type Actor, defineHook, type ReportEffects, serviceKey } from "jimv";
-import type { Guest, GuestInterface } from "../guests/index.ts";
+import type { Guest, NewGuest } from "../guests/index.ts";
 import type { RuleBody } from "./requests.ts";
 import type { BootJob, FailureWay, QueuedJob } from "./schema.ts";
 
@@ -15,9 +15,13 @@ export interface BootVariable {
   label: string;
   /** Left out of logs. */
   isSecret?: boolean;
-  /** Its value for a guest (`made`: interfaces of one that is just being booked, and in no table yet); null: the guest has none, and jobs that need it are refused with a sentence. */
-  value(guest: Guest, made?: readonly GuestInterface[]): string | null | Promise<string | null>;
+  /**
+   * Its value for a guest; null: the guest has none, and jobs that need it are refused with a sentence. `made` belongs to
+   * one that is just being booked, and is in no table yet.
+   */
+  value(guest: Guest, made?: MadeGuest): string | null | Promise<string | null>;
 }
+export type MadeGuest = Pick<NewGuest, "interfaces" | "addressing">;
 export const bootVariables = serviceKey<BootVariable>("boot-jobs.variables");
 
 export interface BootJobs {

@@ -54,7 +54,8 @@ export const bootJobsWith = (appliance?: Appliance) =>
           label: "boot-jobs.value.mac",
           async value({ uuid }, made) {
             const hers =
-              made ?? (await store.select(guestInterfaces, { where: eq(guestInterfaces.guestUuid, uuid) }));
+              made?.interfaces ??
+              (await store.select(guestInterfaces, { where: eq(guestInterfaces.guestUuid, uuid) }));
             return hers.find(({ position }) => position === 0)?.mac ?? null;
           },
         },

@@ -23,8 +23,8 @@ import {
   Value,
 } from "jimv";
 import { type Disk, disks } from "../disks/index.ts";
-import { type BootLuggage, type Guest, type GuestInterface, guests, type NewGuest } from "../guests/index.ts";
-import { type BootJobs, bootJobEnded } from "./contract.ts";
+import { type BootLuggage, type Guest, guests, type NewGuest } from "../guests/index.ts";
+import { type BootJobs, bootJobEnded, type MadeGuest } from "./contract.ts";
 import { carriedAs, EndedReport, type Plan } from "./plan.ts";
 import { type BootJob, bootJobs, type QueuedJob, queuedJobs } from "./schema.ts";
 import type { Jobs } from "./service.ts";
@@ -153,7 +153,8 @@ export class Queue implements BootJobs {
   }
 
   /** Queues the jobs of a template on a guest that is being made of it. */
-  async packNew({ guest, disks: hers, interfaces, starts, luggage }: NewGuest): Promise<Statement[]> {
+  async packNew(made: NewGuest): Promise<Statement[]> {
+    const { guest, disks: hers, starts, luggage } = made;
     const all = await this.jobs.list();
     const wanted = all.filter(
       (job) =>
@@ -161,7 +162,7 @@ export class Queue implements BootJobs {
     );
     if (wanted.length === 0) return [];
     const rows = this.rowsOf(guest, wanted, null, { kind: "system", name: "template" });
-    if (starts) await this.packed(guest, hers, rows, luggage, interfaces);
+    if (starts) await this.packed(guest, hers, rows, luggage, made);
     return [insert(queuedJobs, rows)];
   }
 
@@ -254,7 +255,7 @@ export class Queue implements BootJobs {
     hers: readonly Disk[],
     rows: readonly QueuedJob[],
     luggage: BootLuggage,
-    made?: readonly GuestInterface[],
+    made?: MadeGuest,
   ): Promise<void> {
     const known = await this.ground.store.select(bootJobs, {
       where: inArray(
@@ -288,11 +289,7 @@ export class Queue implements BootJobs {
   }
 
   /** The values that a job's rules need. @throws AppError conflict when the guest has none for a variable */
-  private async valuesFor(
-    job: BootJob,
-    guest: Guest,
-    made?: readonly GuestInterface[],
-  ): Promise<Plan["values"]> {
+  private async valuesFor(job: BootJob, guest: Guest, made?: MadeGuest): Promise<Plan["values"]> {
     const values: Plan["values"] = {};
     const names = job.rules.flatMap((rule) => [...namesIn(rule.path ?? ""), ...namesIn(rule.content)]);
     for (const name of new Set(names)) {

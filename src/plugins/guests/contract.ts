@@ -14,6 +14,7 @@ import {
 } from "jimv";
 import type { Child, IconName } from "jimv/ui";
 import type { Disk } from "../disks/index.ts";
+import type { Addressing } from "./joining.ts";
 import type { PlaceableNode } from "./needs.ts";
 import type { ChangeGuest, CreateGuest, DeleteGuest, GuestListQuery } from "./requests.ts";
 import type { ForeignDomain, Guest, GuestDetails, GuestInterface } from "./schema.ts";
@@ -211,6 +212,8 @@ export interface NewGuest {
   guest: Guest;
   disks: readonly Disk[];
   interfaces: readonly GuestInterface[];
+  /** How its interface is set up; null: by DHCP. */
+  addressing: Addressing | null;
   /** Whether it boots at once. */
   starts: boolean;
   luggage: BootLuggage;

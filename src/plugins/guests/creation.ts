@@ -365,7 +365,8 @@ export class Creation {
     const statements: Statement[] = [];
     const all = [systemDisk, ...dataDisks];
     const interfaces = [{ mac, guestUuid: uuid, position: 0, network, bridge, addresses: null }];
-    const made: NewGuest = { guest, disks: all, interfaces, starts: request.start, luggage, statements };
+    const starts = request.start;
+    const made: NewGuest = { guest, disks: all, interfaces, addressing, starts, luggage, statements };
     await this.ground.hooks.run(guestCreating, made);
     const task = await tasks.prepare(createGuest, {
       node: node.name,

@@ -30,6 +30,7 @@ import { guestsWords } from "./words.ts";
 export { GuestSettings } from "./capacity.ts";
 export * from "./contract.ts";
 export {
+  type Addressing,
   addressBooks,
   creationParts,
   extraOf,
