@@ -21,7 +21,7 @@ export interface Scale {
 }
 
 export const joinMilliseconds = 180_000;
-const listMilliseconds = 120_000;
+const listMilliseconds = 400_000;
 const restartMilliseconds = 120_000;
 /** Between two requests of the person who looks at lists meanwhile. */
 const lookPauseMilliseconds = 100;
