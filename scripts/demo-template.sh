@@ -8,7 +8,8 @@
 # scripts and the package versions, so that a second call only copies it.
 #
 # The disk: a FAT partition with the boot loader, Debian's cloud kernel and an initramfs that is the whole system
-# (busybox, the guest agent with exactly its libraries), and an ext4 partition for what must outlast a reboot.
+# (busybox, the guest agent with exactly its libraries), and an ext4 partition for what must outlast a reboot: there lie
+# the folders that change, and busybox, so that it is a Linux to whoever looks into the disk while the guest is off.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=scripts/lib.sh
@@ -111,8 +112,14 @@ mcopy -i "$fat" "$work/initrd" ::initrd
 mcopy -i "$fat" "$work/syslinux.cfg" ::syslinux.cfg
 syslinux --install --offset "$((part_start * 512))" "$disk"
 
-mkdir "$work/state"
-mke2fs -q -F -t ext4 -L jimv-demo -m 0 -b 1024 -J size=1 -E "offset=$((state_start * 512)),root_owner=0:0" -d "$work/state" "$disk" "${state_mib}M"
+state=$work/state
+mkdir -p "$state"/{bin,dev,proc,sys,run,tmp}
+for folder in etc root home var bin sbin usr/bin usr/sbin; do
+  mkdir -p "$state/$folder"
+  cp -a "$root/$folder/." "$state/$folder/"
+done
+rm "$state/usr/sbin/qemu-ga"
+mke2fs -q -F -t ext4 -L jimv-demo -m 0 -b 1024 -J size=1 -E "offset=$((state_start * 512)),root_owner=0:0" -d "$state" "$disk" "${state_mib}M"
 
 # The partition table: boot code, then two entries (flag, type, first sector, length), then the signature.
 le32() { printf '\\x%02x\\x%02x\\x%02x\\x%02x' $(($1 & 255)) $(($1 >> 8 & 255)) $(($1 >> 16 & 255)) $(($1 >> 24 & 255)); }

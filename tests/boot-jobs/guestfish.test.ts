@@ -5,10 +5,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Hypervisor } from "jimv";
 import { realClock } from "../../src/core/clock.ts";
+import { openImages } from "../../src/core/libvirt/images.ts";
 import type { Appliance } from "../../src/plugins/boot-jobs/appliance.ts";
 import { carryOut } from "../../src/plugins/boot-jobs/carrying.ts";
 import { guestfishAppliance, quoted } from "../../src/plugins/boot-jobs/guestfish.ts";
 import type { Plan } from "../../src/plugins/boot-jobs/plan.ts";
+import { libguestfsGround } from "../support/libguestfs.ts";
 
 setDefaultTimeout(570_000);
 
@@ -22,17 +24,12 @@ const disk = () => join(folder, "guest.qcow2");
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "jimv-boot-jobs-"));
-  const made = Bun.spawn([join(import.meta.dir, "ground.sh"), folder], {
-    stdout: "inherit",
-    stderr: "inherit",
-  });
-  if ((await made.exited) !== 0) throw new Error("the ground could not be made");
-  for (const line of readFileSync(join(folder, "environment"), "utf8").split("\n").filter(Boolean)) {
-    const [name = "", value = ""] = line.split("=");
-    process.env[name] = value;
-  }
+  Object.assign(process.env, await libguestfsGround(folder));
   // Emulated everywhere, so that the test is the same with and without KVM.
-  const hypervisor = { host: async () => ({ acceleration: { virtType: "qemu" } }) } as unknown as Hypervisor;
+  const hypervisor = {
+    host: async () => ({ acceleration: { virtType: "qemu" } }),
+    images: openImages(),
+  } as unknown as Hypervisor;
   const real = guestfishAppliance({ hypervisor, clock: realClock });
   appliance = {
     end: real.end,

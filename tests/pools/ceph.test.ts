@@ -6,6 +6,7 @@ import { type App, demoTemplate, until } from "../support/app.ts";
 import { TestCeph } from "../support/ceph.ts";
 import { saidIn, soon } from "../support/in-guest.ts";
 import { type Lab, openLab } from "../support/lab.ts";
+import { libguestfsGround } from "../support/libguestfs.ts";
 
 setDefaultTimeout(240_000);
 
@@ -17,7 +18,7 @@ let templateId: string;
 let poolId: string;
 
 beforeAll(async () => {
-  lab = await openLab();
+  lab = await openLab({ environment: await libguestfsGround(folder) });
   app = lab.app;
   ceph = await TestCeph.open(lab.outside);
   templateId = await app.registerTemplate(await demoTemplate(folder));
@@ -128,8 +129,18 @@ test("a guest is made in it with a data disk, boots, writes, and is deleted with
   expect(await lab.libvirtd.virsh("dumpxml", "in-ceph")).not.toContain(image);
   await done("PATCH", `/disks/${data?.uuid}`, { guestUuid: uuid });
   expect(await lab.libvirtd.virsh("dumpxml", "in-ceph")).toContain(image);
+  // Boot jobs reach into Ceph, too.
+  const job = await app.ask<{ id: string }>("POST", "/boot-jobs", {
+    name: "Say so",
+    scope: "user",
+    onFailure: "stay",
+    rules: [{ kind: "write", path: "/etc/said", content: "{NAME}\n" }],
+  });
+  await app.ask("POST", "/boot-jobs/queue", { guests: [uuid], jobs: [job.id] });
   await done("POST", `/guests/${uuid}/start`);
   await until("it boots again", 90_000, () => soon(lab.libvirtd, "in-ceph", "grep -q written /dev/vdb"), 500);
+  expect(await saidIn(lab.libvirtd, "in-ceph", "cat /etc/said")).toBe("in-ceph");
+  expect(readdirSync("/run/jimv/boot-jobs")).toEqual([]);
 
   await done("DELETE", `/guests/${uuid}`, { force: true });
   expect(await ceph.images()).toEqual([]);

@@ -35,6 +35,8 @@ export interface AppOptions {
   storage?: string;
   /** Files that are put into its plugin folder. */
   plugins?: string[];
+  /** What else stands in its environment. */
+  environment?: Record<string, string>;
 }
 
 export class App extends Client {
@@ -90,6 +92,7 @@ export class App extends Client {
       JIMV_LIBVIRT_URI: this.options.libvirtUri,
       JIMV_NODE_NAME: this.nodeName,
       JIMV_PLUGINS: join(this.folder, "plugins"),
+      ...this.options.environment,
     };
   }
 

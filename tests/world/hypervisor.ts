@@ -374,6 +374,7 @@ export class PretendedHypervisor implements Hypervisor {
         const part = this.machine.files.delete(partOf(path));
         return this.machine.files.delete(path) || part;
       }),
+    cephAccess: async () => null,
     exists: (path) => this.work("exists", () => this.machine.files.has(path)),
     list: (folder) =>
       this.work("list", () => [...this.machine.files.keys()].filter((path) => path.startsWith(`${folder}/`))),

@@ -179,6 +179,16 @@ export interface CopyOptions {
   onProgress?: (done: number, total: number) => void;
 }
 
+/** How a program with Ceph's own client reaches an image. */
+export interface CephAccess {
+  /** `POOL/IMAGE` in Ceph's own words. */
+  image: string;
+  /** Without `client.`. */
+  user: string;
+  /** What its two files hold, the keyring lying at `path`. The key is in it: not for disks that keep. */
+  files(path: string): { conf: string; keyring: string };
+}
+
 /** Image files on this machine. Partial files are removed on failure. */
 export interface Images {
   /** @throws HypervisorError notFound, invalid, denied */
@@ -196,6 +206,8 @@ export interface Images {
   /** Removes a file; one that is not there is fine. Says whether there was one. */
   remove(path: string): Promise<boolean>;
   exists(path: string): Promise<boolean>;
+  /** Null for a file. @throws HypervisorError notFound when there is no such pool here */
+  cephAccess(path: string): Promise<CephAccess | null>;
   /** Regular files directly in a folder. */
   list(folder: string): Promise<string[]>;
 }

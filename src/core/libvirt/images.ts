@@ -121,6 +121,7 @@ export function openImages(): Images {
   return {
     info,
     exists: (path) => exists(checkPath(path)),
+    cephAccess: async () => null,
 
     copy: (source, target, options) =>
       making(target, async (part) => convert(await wholeImage(source), part, options)),

@@ -4,7 +4,7 @@
  */
 import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { HypervisorError, type Images } from "./hypervisor.ts";
+import { type CephAccess, HypervisorError, type Images } from "./hypervisor.ts";
 import { wholeImage } from "./images.ts";
 import { convert, parseInfo, qemuImg, quick } from "./qemu-img.ts";
 import { cephFiles, type RbdSource, rbdAddress, rbdFileName } from "./rbd.ts";
@@ -54,19 +54,31 @@ const sectorBytes = 512;
 export function imagesOf(files: Images, pools: RbdPools): Images {
   let swept: Promise<void> | null = null;
 
-  /** Lets qemu-img into the pool for as long as `body` runs; the key lies in a file that root alone reads meanwhile. */
-  async function reaching<T>({ pool, image }: Place, body: (name: string) => Promise<T>): Promise<T> {
+  /** How Ceph's client reaches an image, and what libvirt says of its pool. */
+  async function access({ pool, image }: Place): Promise<CephAccess & { source: RbdSource }> {
     const source = await pools.source(pool);
+    const key = await pools.key(source.secretUuid);
+    return {
+      source,
+      image: `${source.cephPool}/${image}`,
+      user: source.user,
+      files: (keyring) => cephFiles(source, key, keyring),
+    };
+  }
+
+  /** Lets qemu-img into the pool for as long as `body` runs; the key lies in a file that root alone reads meanwhile. */
+  async function reaching<T>(place: Place, body: (name: string) => Promise<T>): Promise<T> {
+    const { source, files: contents } = await access(place);
     swept ??= sweepRooms();
     await swept;
     const folder = await makeRoom();
     try {
       const keyring = join(folder, "keyring");
       const conf = join(folder, "ceph.conf");
-      const content = cephFiles(source, await pools.key(source.secretUuid), keyring);
+      const content = contents(keyring);
       await writeFile(keyring, content.keyring, { mode: 0o600 });
       await writeFile(conf, content.conf, { mode: 0o600 });
-      return await body(rbdFileName(image, source, conf));
+      return await body(rbdFileName(place.image, source, conf));
     } finally {
       await rm(folder, { recursive: true, force: true });
     }
@@ -102,6 +114,7 @@ export function imagesOf(files: Images, pools: RbdPools): Images {
         path: `rbd:${place.pool}/${place.image}`,
       })),
     ),
+    cephAccess: byPlace(files.cephAccess, access),
     exists: byPlace(files.exists, ({ pool, image }) => pools.exists(pool, image)),
     remove: byPlace(files.remove, ({ pool, image }) => pools.remove(pool, image)),
     create: byPlace(files.create, (place, { sizeBytes }) =>

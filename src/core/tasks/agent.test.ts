@@ -310,6 +310,24 @@ describe("the node's agent", () => {
     expect(ends()).toEqual([["quick", 1, "succeeded", null]]);
   });
 
+  test("a task that becomes patient gives its place to another", async () => {
+    work = async (operation, { n }) => {
+      if (n === 2) operation.becomePatient();
+      await new Promise<never>((_, reject) =>
+        operation.signal.addEventListener("abort", () => reject(operation.signal.reason)),
+      );
+    };
+    for (let at = 0; at < 20; at++) say(task(`t${at}`, { payload: { n: 1 } }));
+    await settled();
+    const full = count("task.started");
+    expect(full).toBeLessThan(20);
+    for (let at = 0; at < 20; at++) say({ type: "cancel", id: `t${at}`, fence: 1 });
+    await settled();
+    for (let at = 0; at < 20; at++) say(task(`w${at}`, { payload: { n: 2 } }));
+    await settled();
+    expect(count("task.started")).toBe(full + 20);
+  });
+
   test("a task's end that can't be written is written later, and nothing else becomes of the task", async () => {
     const { finish } = outbox;
     outbox.finish = () => {

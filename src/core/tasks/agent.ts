@@ -354,6 +354,10 @@ export class NodeAgent {
         if (this.stopped) throw new Error("the node is stopping");
         return value;
       },
+      becomePatient: () => {
+        task.weight = "patient";
+        this.next();
+      },
       progress,
       meter: (from, to) => {
         const speed = new SpeedMeter();

@@ -20,6 +20,11 @@ export interface Operation {
    * fails, or the process dies, the undo runs; so it must cope with a step that did nothing, half or all.
    */
   step<T>(word: string, undo: UndoCall | null, fn: () => Promise<T>): Promise<T>;
+  /**
+   * What follows mostly waits: from here on the task counts as a patient one, and the place that it held among those of
+   * its weight is another's. It does not go back.
+   */
+  becomePatient(): void;
   /** Percent of the whole task (0–100), never backwards; time left in seconds where it can be told. */
   progress(percent: number, etaSeconds?: number | null): void;
   /** For a step that counts: maps `done` of `total` onto the stretch `from`–`to` percent and reckons the time left. */

@@ -7,7 +7,7 @@
  * the next attempt first ends it by the session id that was written down (`end`).
  */
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { type NodeContext, timing } from "jimv";
+import { type CephAccess, type NodeContext, timing } from "jimv";
 import { type Appliance, ApplianceError, type ApplianceSession } from "./appliance.ts";
 
 /** In memory: contents and values of rules never lie on the node's disk. */
@@ -38,16 +38,47 @@ export function guestfishAppliance({
       const { acceleration } = await hypervisor.host();
       const folder = folderOf(uuid);
       mkdirSync(folder, { recursive: true, mode: 0o700 });
-      const session = new GuestfishSession(folder, start(folder, acceleration.virtType === "kvm"), signal);
-      await session.begin(disks);
+      const drives: Drive[] = [];
+      for (const disk of disks) drives.push({ ...disk, ceph: await hypervisor.images.cephAccess(disk.path) });
+      const ceph = cephConf(drives, folder);
+      const session = new GuestfishSession(
+        folder,
+        start(folder, { kvm: acceleration.virtType === "kvm", ceph }),
+        signal,
+      );
+      await session.begin(drives);
       return session;
     },
     end: (uuid) => endSession(uuid, clock.sleep),
   };
 }
 
+/** A disk as guestfish is told of it. */
+interface Drive {
+  path: string;
+  format: string;
+  ceph: CephAccess | null;
+}
+
+/**
+ * Ceph's client inside QEMU reads one configuration, whose place its environment names; so monitors and key stand on
+ * no command line. Null where no disk lies in Ceph. @throws ApplianceError when disks lie in two of them
+ */
+function cephConf(drives: readonly Drive[], folder: string): string | null {
+  const keyring = `${folder}/keyring`;
+  const contents = drives.flatMap(({ ceph }) => ceph?.files(keyring) ?? []);
+  const [first] = contents;
+  if (first === undefined) return null;
+  if (contents.some((each) => each.conf !== first.conf || each.keyring !== first.keyring))
+    throw new ApplianceError("boot-jobs.twoCephs", "");
+  const conf = `${folder}/ceph.conf`;
+  writeFileSync(keyring, first.keyring, { mode: 0o600 });
+  writeFileSync(conf, first.conf, { mode: 0o600 });
+  return conf;
+}
+
 /** Starts guestfish in a session of its own, whose id is written down before it gets anything to do. */
-function start(folder: string, kvm: boolean): Child {
+function start(folder: string, { kvm, ceph }: { kvm: boolean; ceph: string | null }): Child {
   const child = Bun.spawn(["setsid", "guestfish"], {
     stdin: "pipe",
     stdout: "pipe",
@@ -57,6 +88,7 @@ function start(folder: string, kvm: boolean): Child {
       LC_ALL: "C",
       LIBGUESTFS_BACKEND: "direct",
       ...(kvm ? {} : { LIBGUESTFS_BACKEND_SETTINGS: "force_tcg" }),
+      ...(ceph === null ? {} : { CEPH_CONF: ceph }),
     },
   });
   writeFileSync(`${folder}/session`, `${child.pid} ${statOf(child.pid)?.started ?? ""}`, { mode: 0o600 });
@@ -194,9 +226,13 @@ class GuestfishSession implements ApplianceSession {
     return (lines.at(-1) ?? this.errors.trim()).slice(0, errorTailCharacters);
   }
 
-  async begin(disks: readonly { path: string; format: string }[]): Promise<void> {
-    for (const { path, format } of disks)
-      await this.tell(`add-drive ${quoted(path)} ${quoted(`format:${format}`)}`);
+  async begin(drives: readonly Drive[]): Promise<void> {
+    for (const { path, format, ceph } of drives)
+      await this.tell(
+        ceph
+          ? `add-drive ${quoted(ceph.image)} ${quoted(`format:${format}`)} "protocol:rbd" ${quoted(`username:${ceph.user}`)}`
+          : `add-drive ${quoted(path)} ${quoted(`format:${format}`)}`,
+      );
     await this.tell("run", timing.applianceStartMilliseconds);
     const roots = lines(await this.tell("inspect-os", timing.applianceStartMilliseconds));
     const [root] = roots;

@@ -23,6 +23,8 @@ export function startNode(context: NodeContext, appliance: Appliance = guestfish
     const plan = readPlan(carried);
     const { operation } = boot;
     const { signal } = operation;
+    // Minutes, of which this process does little: starts without jobs go past it.
+    operation.becomePatient();
     const leave = await operation.step("boot-jobs.step.wait", null, () => lane.enter(signal));
     try {
       // What is at work on the guest's disks ends before anything else of this task is taken back.

@@ -45,6 +45,8 @@ export const bootJobsWords = defineWords({
       "The node has no guestfish. Install libguestfs-tools (Debian) or libguestfs-tools-c (CentOS) there.",
     "boot-jobs.guestfsFailed": "libguestfs says: {detail}",
     "boot-jobs.guestfsSlow": "libguestfs did not answer in time to: {detail}. Look at the load of the node.",
+    "boot-jobs.twoCephs":
+      "The guest's disks lie in two Ceph pools with different monitors or users, and libguestfs reaches one at a time. Detach the data disks of the other one before the boot.",
     "boot-jobs.applianceStays": "Processes of session {detail} hold the guest's disks and can't be ended.",
     "boot-jobs.value.name": "The guest's name",
     "boot-jobs.value.hostname": "Its hostname",
@@ -89,6 +91,8 @@ export const bootJobsWords = defineWords({
       "节点上没有 guestfish，请安装 libguestfs-tools（Debian）或 libguestfs-tools-c（CentOS）。",
     "boot-jobs.guestfsFailed": "libguestfs 报告：{detail}",
     "boot-jobs.guestfsSlow": "libguestfs 未及时回应：{detail}。请检查节点负载。",
+    "boot-jobs.twoCephs":
+      "虚拟机的磁盘位于监视器或用户不同的两个 Ceph 存储池中，而 libguestfs 一次只能访问一个，请在启动前卸下另一个池中的数据磁盘。",
     "boot-jobs.applianceStays": "会话 {detail} 的进程占用虚拟机磁盘且无法结束。",
     "boot-jobs.value.name": "虚拟机名称",
     "boot-jobs.value.hostname": "主机名",
