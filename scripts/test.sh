@@ -42,10 +42,14 @@ done
 
 logs=$(mktemp -d)
 child=
+# Nodes that run here reserve their ports on this machine; at the end it has those that it had.
+reserved_file=/proc/sys/net/ipv4/ip_local_reserved_ports
+reserved=$(cat $reserved_file)
 # What is running ends with the script; each test run is its own process group, so that nothing of it stays.
 finish() {
   [ -z "$child" ] || kill -KILL -- "-$child" 2>/dev/null || true
   rm -rf "$logs"
+  [ "$(cat $reserved_file)" = "$reserved" ] || echo "$reserved" >$reserved_file || true
 }
 trap finish EXIT
 trap 'exit 130' INT TERM HUP

@@ -132,6 +132,8 @@ export const timing = {
   nodeFactsMilliseconds: 10_000,
   /** The leader looks so often whether a node fell silent or came back. */
   nodeStateTurnMilliseconds: 1_000,
+  /** A node that has not yet said that it keeps its ports from other programs is asked again after this. */
+  portsAskAgainMilliseconds: 15_000,
   /** A node whose pool or network went away is set up again at most once in this time. */
   nodeReconcileMilliseconds: 60_000,
   /** Making the storage folder, pool and network of a node; then the task fails. */

@@ -55,6 +55,8 @@ export interface Stage extends Lab {
   report(kind: string, body: ReportBody, node?: string): Promise<void>;
   /** The task command that was sent to a node, waited for. */
   command(kind: string): Promise<TaskCommand>;
+  /** What nodes were asked to report about, in order. */
+  asks: { topic: string; key: string }[];
   /** The node ends a task. */
   end(command: TaskCommand, body: ReportBody): Promise<void>;
 }
@@ -99,8 +101,10 @@ export async function makeStage(plugins: readonly Plugin[]): Promise<Stage> {
   await controller.start(plugins);
 
   const commands: TaskCommand[] = [];
+  const asks: { topic: string; key: string }[] = [];
   const hear = (command: Command): void => {
     if (command.type === "task") commands.push(command);
+    if (command.type === "ask") asks.push({ topic: command.topic, key: command.key });
   };
   const ends = new Map<string, ReturnType<LocalRoad["node"]>>();
   let sequence = 0;
@@ -129,6 +133,7 @@ export async function makeStage(plugins: readonly Plugin[]): Promise<Stage> {
     ...lab,
     controller,
     report,
+    asks,
     async command(kind) {
       for (let tries = 0; tries < 200; tries++) {
         const at = commands.findIndex((command) => command.kind === kind);

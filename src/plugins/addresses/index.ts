@@ -4,11 +4,13 @@
  */
 import { definePlugin } from "jimv";
 import { guestService } from "../guests/index.ts";
-import { nodeService } from "../nodes/index.ts";
+import { nodeService, vncPortsPages } from "../nodes/index.ts";
 import { addressService } from "./contract.ts";
 import { joinGuests } from "./joining.tsx";
 import { addressesMigrations } from "./migrations.ts";
 import { addressPages } from "./pages.tsx";
+import { portPages, rangeHref } from "./pages-ports.tsx";
+import { VncPorts } from "./ports.ts";
 import { AddressSettings } from "./requests.ts";
 import { startRoutes } from "./routes.ts";
 import { addresses, ipPools } from "./schema.ts";
@@ -28,10 +30,15 @@ export const addressesPlugin = definePlugin({
   controller(context) {
     const service = new Addresses(context);
     context.provide(addressService, service);
-    joinGuests({ context, service, nodes: context.use(nodeService) });
+    const nodes = context.use(nodeService);
+    joinGuests({ context, service, nodes });
     for (const variable of addressVariables(service))
       context.onStop(context.slots.add(bootVariables, variable));
-    startRoutes(context, service);
-    addressPages({ context, service, guests: context.use(guestService) });
+    const guests = context.use(guestService);
+    const ports = new VncPorts(nodes, guests);
+    startRoutes(context, service, ports);
+    addressPages({ context, service, guests });
+    portPages(context, ports);
+    context.onStop(context.slots.add(vncPortsPages, rangeHref));
   },
 });

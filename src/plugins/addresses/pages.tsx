@@ -33,6 +33,7 @@ import {
   rowId,
   sortableColumns,
 } from "./pages-parts.tsx";
+import { portsHref } from "./pages-ports.tsx";
 import { fullness, mostSingles, type Square, singles, stretches } from "./picture.tsx";
 import { rangeOf } from "./ranges.ts";
 import { CreateIpPool, ReserveAddresses } from "./requests.ts";
@@ -93,14 +94,19 @@ async function listPage(state: Asked, viewer: Viewer, { service }: Needs) {
   const items = (await service.list())
     .filter((pool) => pool.name.toLowerCase().includes(state.q.toLowerCase()))
     .sort((a, b) => sign * (a[key] < b[key] ? -1 : 1));
-  const create = mayChange(viewer) ? (
-    <Button kind="primary" icon="plus" dialogUrl="/ip-pools/new" extra={{ "data-create": "" }}>
-      {t("addresses.page.create")}
-    </Button>
-  ) : null;
+  const actions = (
+    <>
+      <Button href={portsHref}>{t("addresses.ports.title")}</Button>
+      {mayChange(viewer) ? (
+        <Button kind="primary" icon="plus" dialogUrl="/ip-pools/new" extra={{ "data-create": "" }}>
+          {t("addresses.page.create")}
+        </Button>
+      ) : null}
+    </>
+  );
   return (
     <>
-      <PageHead title={t("addresses.page.nav")} sub={t("addresses.page.sub")} actions={create} />
+      <PageHead title={t("addresses.page.nav")} sub={t("addresses.page.sub")} actions={actions} />
       <List
         lang={lang}
         address={poolList}

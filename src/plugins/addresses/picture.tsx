@@ -55,17 +55,43 @@ export function RangePicture({
   viewer: Viewer;
 }) {
   const t = wordsOf(viewer.language);
-  const { used, reserved, resting, free } = pool;
-  const rows = Math.ceil(squares.length / columns);
-  const isSingle = pool.size <= mostSingles;
+  const { used, reserved, resting, free, size } = pool;
+  const counts = { used, reserved, resting, free };
+  return (
+    <SquaresPicture
+      squares={squares}
+      size={size}
+      counts={counts}
+      label={t("addresses.page.pictureLabel", counts)}
+      each={t("addresses.page.each")}
+      many={(n) => t("addresses.page.many", { n })}
+      viewer={viewer}
+    />
+  );
+}
+
+type State = Extract<Square, string>;
+
+/** Squares with what they mean below, and how many of each there are. */
+export function SquaresPicture(p: {
+  squares: readonly Square[];
+  /** How many addresses or ports they stand for. */
+  size: number;
+  counts: Partial<Record<State, number>>;
+  label: string;
+  /** What one square is: one of them, or about `n`. */
+  each: string;
+  many(n: number): string;
+  viewer: Viewer;
+}) {
+  const { language } = p.viewer;
+  const t = wordsOf(language);
+  const rows = Math.ceil(p.squares.length / columns);
+  const isSingle = p.size <= mostSingles;
   return (
     <figure class="range-picture">
-      <svg
-        viewBox={`0 0 ${columns * step} ${rows * step}`}
-        role="img"
-        aria-label={t("addresses.page.pictureLabel", { used, reserved, resting, free })}
-      >
-        {squares.map((square, at) => (
+      <svg viewBox={`0 0 ${columns * step} ${rows * step}`} role="img" aria-label={p.label}>
+        {p.squares.map((square, at) => (
           <rect
             class={typeof square === "number" ? `full-${square}` : square}
             x={(at % columns) * step}
@@ -77,17 +103,13 @@ export function RangePicture({
         ))}
       </svg>
       <figcaption>
-        {(["used", "reserved", "resting", "free"] as const).map((state) => (
+        {(Object.entries(p.counts) as [State, number][]).map(([state, count]) => (
           <span>
             {isSingle ? <i class={`swatch ${state}`} /> : null}
-            {t(`addresses.page.state.${state}`)} <b>{pool[state].toLocaleString(viewer.language)}</b>
+            {t(`addresses.page.state.${state}`)} <b>{count.toLocaleString(language)}</b>
           </span>
         ))}
-        <span class="dim">
-          {isSingle
-            ? t("addresses.page.each")
-            : t("addresses.page.many", { n: Math.round(pool.size / sums) })}
-        </span>
+        <span class="dim">{isSingle ? p.each : p.many(Math.round(p.size / sums))}</span>
       </figcaption>
     </figure>
   );

@@ -1,5 +1,6 @@
 /** The API of address pools. */
-import { type ControllerContext, pageOf, pageSchema, sortOf, Type, windowOf } from "jimv";
+import { type ControllerContext, pageOf, pageSchema, sortOf, Type, type WebDesk, windowOf } from "jimv";
+import { type VncPorts, VncRange, VncRangeBody, VncRangeDetailBody } from "./ports.ts";
 import { AddressListQuery, CreateIpPool, IpPoolListQuery, ReserveAddresses, TakeNext } from "./requests.ts";
 import type { Addresses } from "./service.ts";
 import { AddressBody, IpPoolBody } from "./view.ts";
@@ -10,7 +11,14 @@ const AddressPath = Type.Object({
   address: Type.String({ maxLength: 45 }),
 });
 
-export function startRoutes({ web }: Pick<ControllerContext, "web">, service: Addresses): void {
+const NodePath = Type.Object({ node: Type.String({ maxLength: 64 }) });
+
+export function startRoutes(
+  { web }: Pick<ControllerContext, "web">,
+  service: Addresses,
+  ports: VncPorts,
+): void {
+  portRoutes(web, ports);
   const tag = "Address pools";
 
   web.api({
@@ -143,5 +151,42 @@ export function startRoutes({ web }: Pick<ControllerContext, "web">, service: Ad
       await service.free(params.id, params.address);
       return {};
     },
+  });
+}
+
+function portRoutes(web: WebDesk, ports: VncPorts): void {
+  const tag = "VNC ports";
+
+  web.api({
+    method: "GET",
+    path: "/vnc-ports",
+    summary: "The nodes' ranges of VNC ports, with how many are used",
+    tag,
+    role: "reader",
+    answer: { status: 200, schema: Type.Object({ items: Type.Array(VncRangeBody) }) },
+    handle: async () => ({ body: { items: await ports.list() } }),
+  });
+
+  web.api({
+    method: "GET",
+    path: "/vnc-ports/{node}",
+    summary: "A node's range of VNC ports, and who has which",
+    tag,
+    role: "reader",
+    params: NodePath,
+    answer: { status: 200, schema: VncRangeDetailBody },
+    handle: async ({ params }) => ({ body: await ports.need(params.node) }),
+  });
+
+  web.api({
+    method: "PUT",
+    path: "/vnc-ports/{node}",
+    summary: "Grow or shrink a node's range of VNC ports, never under used ones",
+    tag,
+    role: "administrator",
+    params: NodePath,
+    body: VncRange,
+    answer: { status: 200, schema: VncRangeDetailBody },
+    handle: async ({ params, body }) => ({ body: await ports.resize(params.node, body) }),
   });
 }

@@ -1,9 +1,10 @@
 /** The rules and the API of address pools on a real controller, and what its pages answer. */
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { makeStage, type Stage } from "../../../tests/support/stage.ts";
+import { eq, update } from "jimv";
+import { heartbeat, makeStage, type Stage } from "../../../tests/support/stage.ts";
 import { disksPlugin } from "../disks/index.ts";
 import { guestsPlugin } from "../guests/index.ts";
-import { nodesPlugin } from "../nodes/index.ts";
+import { nodes, nodesPlugin } from "../nodes/index.ts";
 import { poolsPlugin } from "../pools/index.ts";
 import { tasksPlugin } from "../tasks/index.ts";
 import { templatesPlugin } from "../templates/index.ts";
@@ -176,4 +177,24 @@ test("the API and the pages say the same", async () => {
   expect((await admin.ask(`${at}/addresses/192.0.2.10`, { method: "DELETE" })).status).toBe(204);
   expect((await admin.ask(at, { method: "DELETE" })).status).toBe(204);
   expect((await admin.ask(at)).status).toBe(404);
+});
+
+test("VNC ports: the range is shown and sized, by page and API", async () => {
+  await stage.report("nodes.heartbeat", heartbeat);
+  const admin = await stage.token("administrator");
+  const at = "/api/v1/vnc-ports/kvm-1";
+  expect((await admin.ask(at)).status).toBe(409);
+  const set = { poolName: "jimv", networkName: "jimv", vncPortFirst: 15_900, vncPortLast: 15_999 };
+  await stage.store.run(update(nodes, set, eq(nodes.name, "kvm-1")));
+  expect(await (await admin.ask(at)).json()).toMatchObject({ size: 100, used: 0, free: 100, holders: [] });
+  const sized = await admin.ask(at, { method: "PUT", json: { first: 15_900, last: 19_899 } });
+  expect(await sized.json()).toMatchObject({ node: "kvm-1", size: 4_000, isReserved: null });
+  expect((await admin.ask(at, { method: "PUT", json: { first: 15_900, last: 15_901 } })).status).toBe(422);
+  const reader = await stage.token("reader");
+  expect((await reader.ask(at, { method: "PUT", json: { first: 15_900, last: 15_999 } })).status).toBe(403);
+  const page = await (await reader.ask("/vnc-ports/kvm-1")).text();
+  expect(page.match(/<rect /g)).toHaveLength(128);
+  expect(await (await reader.ask("/vnc-ports")).text()).toContain("15900–19899");
+  const nodePage = await (await reader.ask("/nodes/kvm-1")).text();
+  expect(nodePage).toContain('href="/vnc-ports/kvm-1"');
 });

@@ -35,19 +35,22 @@ export class Assignment {
 
   /** @throws AppError conflict: what is wrong with the node that was chosen, or with each node */
   async assign(wanted: Wanted): Promise<Assigned> {
-    const asked = await this.asked(wanted.nodeName);
-    // Versions first: whatever is booked after this is noticed when the batch is committed.
+    const names = new Set((await this.asked(wanted.nodeName)).map(({ name }) => name));
+    // Versions first: whatever is booked, or sized anew, after this is noticed when the batch is committed.
     const { pool } = wanted;
     const keyOf = (node: string): string => roomKey(pool, node);
     const versions = await this.bookings.read([
-      ...new Set(asked.flatMap(({ name }) => [nodePlace(name), poolPlace(keyOf(name))])),
+      ...new Set([...names].flatMap((name) => [nodePlace(name), poolPlace(keyOf(name))])),
     ]);
+    const asked = (await this.asked(wanted.nodeName)).filter(({ name }) => names.has(name));
     const looked = asked.map((node) => this.look(node, wanted));
     const ready = looked.flatMap((each) => ("ready" in each ? [each.ready] : []));
-    const names = ready.map((node) => node.name);
     const [seats, rooms] = await Promise.all([
       this.capacity.seats(ready, { poolOf: keyOf }),
-      this.capacity.rooms(pool, names),
+      this.capacity.rooms(
+        pool,
+        ready.map((node) => node.name),
+      ),
     ]);
     for (const each of looked) {
       const room = "ready" in each ? rooms.get(keyOf(each.ready.name)) : undefined;

@@ -20,6 +20,7 @@ import type { ChangeGuest, CreateGuest, DeleteGuest, GuestListQuery } from "./re
 import type { ForeignDomain, Guest, GuestDetails, GuestInterface } from "./schema.ts";
 import type { Action, GuestState, Observed } from "./states.ts";
 import type { GuestDetail, GuestScreen, GuestTask, GuestView } from "./views.ts";
+import type { VncHolder } from "./vnc-ports.ts";
 
 /** What was begun: the tasks can be followed at `/api/v1/tasks/{id}`. */
 export interface Begun {
@@ -44,6 +45,10 @@ export interface GuestService {
   details(uuid: string): Promise<GuestDetails | null>;
   /** Asks the guest's node for definition, screen and addresses; they come as reports. @throws AppError notFound */
   look(uuid: string): Promise<void>;
+  /** Who has which VNC port of a node, by port. */
+  vncHolders(node: string): Promise<VncHolder[]>;
+  /** How many VNC ports guests hold on each node. */
+  vncCounts(): Promise<Map<string, number>>;
   /** How many guests are in each state. */
   counts(): Promise<Map<GuestState, number>>;
 

@@ -4,7 +4,7 @@
  */
 import { and, definePlugin, eq, inArray } from "jimv";
 import { diskAttachment, disks } from "../disks/index.ts";
-import { guestCounters, nameCarriers, nodeKeepers, nodeService } from "../nodes/index.ts";
+import { guestCounters, nameCarriers, nodeKeepers, nodeService, vncRangeGuards } from "../nodes/index.ts";
 import { poolService } from "../pools/index.ts";
 import { templateService, templateUsers } from "../templates/index.ts";
 import { Attachment } from "./attachment.ts";
@@ -25,6 +25,7 @@ import { startRoutes } from "./routes.ts";
 import { bookings, foreignDomains, guestDetails, guestInterfaces, guests } from "./schema.ts";
 import { Guests } from "./service.ts";
 import { registerSettlements } from "./settlements.ts";
+import { guardVncRange } from "./vnc-ports.ts";
 import { guestsWords } from "./words.ts";
 
 export { GuestSettings } from "./capacity.ts";
@@ -50,6 +51,7 @@ export {
 export { type Action, allowed, allows, type GuestState, guestActions, guestStates } from "./states.ts";
 export { createGuest, initGuest } from "./tasks.ts";
 export type { GuestDetail, GuestScreen, GuestView } from "./views.ts";
+export type { VncHolder } from "./vnc-ports.ts";
 
 export const guestsPlugin = definePlugin({
   name: "guests",
@@ -76,6 +78,7 @@ export const guestsPlugin = definePlugin({
     context.onReport("guests.list", (envelope) => observation.listed(envelope));
     context.slots.add(nodeKeepers, guestKeeper(context));
     context.slots.add(nameCarriers, carryGuests);
+    context.slots.add(vncRangeGuards, (node, range) => guardVncRange(context, node, range));
     context.slots.add(guestCounters, () => service.countsByNode());
     context.slots.add(templateUsers, async (templateId) => {
       const linked = await context.store.select(disks, { where: eq(disks.linkedTemplateId, templateId) });

@@ -33,6 +33,7 @@ import {
 import { type GuestState, guestGroups } from "./states.ts";
 import { createGuest, initGuest, shutdownGuest } from "./tasks.ts";
 import { type GuestDetail, type GuestView, guestDetail, guestView } from "./views.ts";
+import { type VncHolder, vncCounts, vncHolders } from "./vnc-ports.ts";
 
 const columns: Record<(typeof guestSorts)[number], Column> = {
   name: guests.nameKey,
@@ -167,6 +168,14 @@ export class GuestReading {
     return new Map(
       [...total].map(([node, count]) => [node, { running: running.get(node) ?? 0, total: count }]),
     );
+  }
+
+  vncHolders(node: string): Promise<VncHolder[]> {
+    return vncHolders(this.ground.store, node);
+  }
+
+  vncCounts(): Promise<Map<string, number>> {
+    return vncCounts(this.ground.store);
   }
 
   foreign(nodeName?: string): Promise<ForeignDomain[]> {

@@ -120,6 +120,8 @@ export const guestsWords = defineWords({
     "guests.noDiskGrowth":
       "The disks may grow to {needMiB} MiB together, and {freeMiB} MiB may still be promised in the pool of {node} (what is free, times the overcommit setting). Choose smaller disks, free some space, or raise the setting.",
     "guests.diskSmall": "The disk must hold the template {template}: at least {leastGiB} GiB.",
+    "guests.portsOutside":
+      "{count} used VNC ports of {node} would lie outside of the range: {ports}. Keep them in it, or delete their guests first.",
     "guests.noPort":
       "All VNC ports of node {node} ({first}–{last}) are taken. Widen the range on the node's page, or delete a guest.",
     "guests.bookingBusy":
@@ -249,6 +251,8 @@ export const guestsWords = defineWords({
     "guests.noDiskGrowth":
       "这些磁盘合计可能增长到 {needMiB} MiB，而节点 {node} 的存储池只能再分配 {freeMiB} MiB（可用空间乘以超配系数）。请选择更小的磁盘、释放空间，或提高该设置。",
     "guests.diskSmall": "磁盘必须容纳模板 {template}：至少 {leastGiB} GiB。",
+    "guests.portsOutside":
+      "{node} 上有 {count} 个使用中的 VNC 端口在新范围之外：{ports}。请保留这些端口，或先删除对应的虚拟机。",
     "guests.noPort":
       "节点 {node} 的 VNC 端口（{first}–{last}）已用完。请在节点页面扩大范围，或删除一台虚拟机。",
     "guests.bookingBusy": "同时创建的虚拟机过多，本次未创建任何内容；请稍后重试。",

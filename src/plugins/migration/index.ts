@@ -1,7 +1,7 @@
 /** Migration: moves guests from one node to another, running or off, and says how long it still takes. */
 import { definePlugin } from "jimv";
 import { guestMoves, guestService } from "../guests/index.ts";
-import { maintenanceEnded, nameCarriers, nodeService } from "../nodes/index.ts";
+import { maintenanceEnded, nameCarriers, nodeService, portRanges } from "../nodes/index.ts";
 import { poolService } from "../pools/index.ts";
 import { drainService, migrationService } from "./contract.ts";
 import { Drains } from "./drain.ts";
@@ -43,6 +43,10 @@ export const migrationPlugin = definePlugin({
     );
     // A node of a new name is emptied anew.
     context.slots.add(nameCarriers, (from) => drain.forget(from));
+    context.slots.add(portRanges, async () => {
+      const { portFirst, portLast } = await context.settings.read("migration", MigrationSettings);
+      return { first: portFirst, last: portLast };
+    });
     registerSettlements(context, needs, moves, () => drain.kick());
     startRoutes(context, service);
     startDrainRoutes(context, service, drain);

@@ -34,6 +34,8 @@ export interface NodeDetail extends NodeEntry {
   panels: readonly Child[];
   /** Where maintenance begins with a dialog; null: it begins at once. */
   maintenanceDialog: string | null;
+  /** Where its VNC ports are shown; null where nobody shows them. */
+  vncPortsHref: string | null;
 }
 
 /** Id of the table of the node's tasks; its rows begin with it. */
@@ -100,7 +102,7 @@ export function NodePage({ detail, viewer, now }: { detail: NodeDetail; viewer: 
       </Columns>
       <Columns>
         <Panel title={say("nodes.storage")}>
-          <DefinitionList lang={language} items={storageItems(node, viewer)} />
+          <DefinitionList lang={language} items={storageItems(detail, viewer)} />
         </Panel>
         <Panel title={say("nodes.network")}>
           <DefinitionList lang={language} items={networkItems(node, viewer)} />
@@ -227,8 +229,9 @@ function Virtualization({ detail, viewer }: { detail: NodeDetail; viewer: Viewer
   );
 }
 
-function storageItems(node: NodeView, { say, language }: Viewer): Definition[] {
+function storageItems({ node, vncPortsHref }: NodeDetail, { say, language }: Viewer): Definition[] {
   const { storage, vnc } = node;
+  const vncRange = vnc ? `${vnc.first}–${vnc.last}` : "";
   return [
     {
       label: say("nodes.def.folder"),
@@ -243,7 +246,10 @@ function storageItems(node: NodeView, { say, language }: Viewer): Definition[] {
         ? `${say("nodes.free", { free: bytes(language, storage.availableBytes) })} ${say("nodes.of", { all: bytes(language, storage.capacityBytes) })}`
         : "–",
     },
-    { label: say("nodes.def.vnc"), value: vnc ? `${vnc.first}–${vnc.last}` : "–" },
+    {
+      label: say("nodes.def.vnc"),
+      value: !vnc ? "–" : vncPortsHref ? <a href={vncPortsHref}>{vncRange}</a> : vncRange,
+    },
   ];
 }
 

@@ -26,6 +26,10 @@ const Ports = Type.Object(
     ephemeralLast: Type.Integer(),
     /** TCP ports from 1024 that something listens on. */
     listening: Type.Array(Type.Integer()),
+    /** What the node was told to keep away from outgoing connections, and why it can't; null before it was told. */
+    reserved: Type.Optional(
+      orNull(Type.Object({ ranges: Type.String(), refused: orNull(Type.String()) }, open)),
+    ),
   },
   open,
 );

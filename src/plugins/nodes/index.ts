@@ -12,7 +12,7 @@ import { startLive } from "./live.tsx";
 import { nodesMigrations } from "./migrations.ts";
 import { startNode } from "./operations.ts";
 import { nodePages, startPages } from "./pages.tsx";
-import { maintenanceDialogs, nodePanels } from "./panels.ts";
+import { maintenanceDialogs, nodePanels, vncPortsPages } from "./panels.ts";
 import { startRoutes } from "./routes.ts";
 import { joinTokens, nodes } from "./schema.ts";
 import { NodeService, NodeSettings } from "./service.ts";
@@ -31,7 +31,15 @@ export {
   makeJoinToken,
 } from "./joining.ts";
 export { lookAtFolder, prepareFolder } from "./machine.ts";
-export { maintenanceDialogs, type NodePanel, nodePanels } from "./panels.ts";
+export {
+  maintenanceDialogs,
+  type NodePanel,
+  nodePanels,
+  portRanges,
+  vncPortsPages,
+  vncRangeGuards,
+} from "./panels.ts";
+export type { PortRange } from "./reserved-ports.ts";
 export { ConfigBody } from "./routes.ts";
 export { type NodeRow, type NodeState, nodes } from "./schema.ts";
 export {
@@ -103,6 +111,7 @@ export const nodesPlugin = definePlugin({
       count: countGuests,
       formerNames,
       panels: () => context.slots.all(nodePanels),
+      vncPortsPage: () => context.slots.all(vncPortsPages)[0] ?? null,
       maintenanceDialog: () => context.slots.all(maintenanceDialogs)[0] ?? null,
     });
     startPages(context, service, pages);

@@ -23,7 +23,8 @@ import {
   prepareFolder,
   removeEmptyFolder,
 } from "./machine.ts";
-import { configureNode } from "./tasks.ts";
+import { reservePorts } from "./reserved-ports.ts";
+import { configureNode, reserveTopic } from "./tasks.ts";
 
 /** The name of JimV's own libvirt network and, where it is free, of its storage pool. */
 const ownName = "jimv";
@@ -43,6 +44,8 @@ export function startNode(context: NodeContext): void {
   let poolName = ownName;
   let asking: Promise<void> | null = null;
   const load = loadMeter();
+  /** The ranges of ports that a controller asked to reserve; null until one did. */
+  let ranges: string | null = null;
 
   const ask = async (): Promise<void> => {
     const outcomes = await Promise.allSettled([
@@ -62,8 +65,11 @@ export function startNode(context: NodeContext): void {
         slow.networks = networks;
         slow.bridges = await hostBridges(networks);
       }),
-      portFacts().then((ports) => {
-        slow.ports = ports;
+      portFacts().then(async (ports) => {
+        const wanted = ranges;
+        // Each time: somebody may have written the list anew meanwhile.
+        const reserved = wanted === null ? null : { ranges: wanted, refused: await reservePorts(wanted) };
+        slow.ports = { ...ports, reserved };
       }),
     ]);
     for (const outcome of outcomes)
@@ -107,6 +113,13 @@ export function startNode(context: NodeContext): void {
     }),
   );
   context.onWelcome(askAndBeat);
+  context.onAsk(reserveTopic, async (wanted) => {
+    ranges = wanted;
+    // A round under way may not have seen it.
+    await asking;
+    await askOnce();
+    await beat();
+  });
   askAndBeat();
 
   context.undo("nodes.folder", ({ path = "" }) => removeEmptyFolder(path));

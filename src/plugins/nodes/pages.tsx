@@ -15,7 +15,7 @@ import { ConfigForm, ConfigureForm, ConfigurePage } from "./configure.tsx";
 import { NodePage } from "./detail.tsx";
 import { clusterDoor } from "./joining.ts";
 import { RoadNotices } from "./joining-pages.tsx";
-import type { MaintenanceDialog, NodePanel } from "./panels.ts";
+import type { MaintenanceDialog, NodePanel, VncPortsPage } from "./panels.ts";
 import { type NodeService, NodeSettings } from "./service.ts";
 import { type NodeEntry, nodeHref, nodeTable, troubledFirst } from "./table.tsx";
 import { type NodeView, troubleOf } from "./view.ts";
@@ -39,6 +39,7 @@ interface Others {
   formerNames(node: string): Promise<string[]>;
   panels(): readonly NodePanel[];
   maintenanceDialog(): MaintenanceDialog | null;
+  vncPortsPage(): VncPortsPage | null;
 }
 
 export function nodePages(context: ControllerContext, service: NodeService, others: Others): NodePages {
@@ -65,6 +66,7 @@ export function nodePages(context: ControllerContext, service: NodeService, othe
         tasks: tasks.items,
         formerNames: await others.formerNames(node.name),
         panels: await Promise.all(others.panels().map((panel) => panel.render(node, viewer))),
+        vncPortsHref: others.vncPortsPage()?.(node.name) ?? null,
         maintenanceDialog: others.maintenanceDialog()?.(node.name) ?? null,
       };
     },

@@ -17,6 +17,7 @@ import {
   type ReportEffects,
   type ResultOf,
   type Statement,
+  StoreExpectationError,
   StoreUniqueError,
   type Task,
   type TaskError,
@@ -26,8 +27,10 @@ import {
 } from "jimv";
 import { refusedFolder } from "./folder.ts";
 import { type Heartbeat, readHeartbeat } from "./heartbeat.ts";
+import { portRanges, vncRangeGuards } from "./panels.ts";
+import { type PortRange, rangesText } from "./reserved-ports.ts";
 import { type NodeRow, nodes } from "./schema.ts";
-import { configureNode } from "./tasks.ts";
+import { configureNode, reserveTopic } from "./tasks.ts";
 import { digestOf, type NodeView, nodeView, stateAfter } from "./view.ts";
 
 /** What is chosen for a node. */
@@ -49,6 +52,8 @@ export const NodeSettings = Type.Object({
 
 /** Fewer ports than this are a mistake: each running guest takes one. */
 const fewestPorts = 8;
+/** How often a range is sized anew when somebody booked one of its ports meanwhile. */
+const resizeTries = 20;
 
 export const nodeEvent = (name: string, data: unknown = null): EventRow => ({
   topic: "node",
@@ -73,11 +78,13 @@ export class NodeService {
   /** What pages were last told, per node. Lost with the process, which costs one event more. */
   private readonly told = new Map<string, string>();
   private readonly reconciledAt = new Map<string, number>();
+  /** Which ranges of ports each node was asked to reserve, and when. */
+  private readonly portsAsked = new Map<string, { ranges: string; at: number }>();
 
   constructor(
     private readonly context: Pick<
       ControllerContext,
-      "store" | "clock" | "tasks" | "log" | "commit" | "hooks"
+      "store" | "clock" | "tasks" | "log" | "commit" | "hooks" | "slots" | "ask"
     >,
   ) {}
 
@@ -169,6 +176,7 @@ export class NodeService {
     if (node.state === "offline") throw new AppError("conflict", "nodes.offline", { node: name });
     if (config.bridge !== null && node.bridges.length > 0 && !node.bridges.includes(config.bridge))
       throw fieldError("bridge", "nodes.noBridge", { bridge: config.bridge });
+    await this.guardPorts(name, { first: config.vncPortFirst, last: config.vncPortLast });
     return this.sendConfiguration(name, config, actor);
   }
 
@@ -244,6 +252,9 @@ export class NodeService {
         this.reconcile(row, heartbeat).catch((error) =>
           this.context.log.warn("a node can't be set up again", { node: row.name, error: String(error) }),
         );
+        this.demandPorts(row, heartbeat).catch((error) =>
+          this.context.log.warn("a node's ports can't be reserved", { node: row.name, error: String(error) }),
+        );
       },
     };
   }
@@ -264,6 +275,49 @@ export class NodeService {
     if ((await this.context.tasks.openFor("node", [row.name])).length > 0) return;
     const config = { storagePath, bridge: row.bridge, vncPortFirst, vncPortLast };
     await this.sendConfiguration(row.name, config, { kind: "system", name: "nodes" });
+  }
+
+  /** Asks a node to keep the ports that it gives out from other programs, unless it says that it does. */
+  private async demandPorts(row: Row, { ports }: Heartbeat): Promise<void> {
+    const { vncPortFirst: first, vncPortLast: last } = row;
+    if (!ports || first === null || last === null) return;
+    const others = await Promise.all(this.context.slots.all(portRanges).map((range) => range()));
+    const ranges = rangesText([{ first, last }, ...others.filter((range) => range.first <= range.last)]);
+    if (ports.reserved?.ranges === ranges) return;
+    const now = this.context.clock.now();
+    const asked = this.portsAsked.get(row.name);
+    if (asked?.ranges === ranges && now - asked.at < timing.portsAskAgainMilliseconds) return;
+    this.portsAsked.set(row.name, { ranges, at: now });
+    this.context.ask(row.name, reserveTopic, ranges);
+  }
+
+  /** What must hold for a range of VNC ports to become a node's. @throws AppError invalid at a field, conflict */
+  private async guardPorts(name: string, range: PortRange): Promise<Statement[]> {
+    if (range.last - range.first + 1 < fewestPorts)
+      throw fieldError("last", "nodes.fewPorts", { least: fewestPorts });
+    const guards = this.context.slots.all(vncRangeGuards).map((guard) => guard(name, range));
+    return (await Promise.all(guards)).flat();
+  }
+
+  /**
+   * Grows or shrinks a node's range of VNC ports. Guests keep theirs.
+   * @throws AppError invalid at a field, notFound, conflict while a port outside of it is used, or it is not set up
+   */
+  async resizePorts(name: string, range: PortRange): Promise<void> {
+    const { vnc } = await this.need(name);
+    if (!vnc) throw new AppError("conflict", "nodes.portsUnchosen", { node: name });
+    const set = { vncPortFirst: range.first, vncPortLast: range.last };
+    for (let left = resizeTries; ; left--) {
+      const guards = await this.guardPorts(name, range);
+      const change = update(nodes, set, eq(nodes.name, name), { expect: 1 });
+      try {
+        return await this.context.commit([...guards, change], [nodeEvent(name)]);
+      } catch (error) {
+        if (!(error instanceof StoreExpectationError)) throw error;
+        if (left <= 1)
+          throw new AppError("unavailable", "nodes.portsBooked", { node: name }, { cause: error });
+      }
+    }
   }
 
   /** The leader's look at who was not heard for too long. */

@@ -1,6 +1,9 @@
 /** The kinds of task of this plugin, shared by controller and node. */
 import { defineTask, Type, timing } from "jimv";
 
+/** What a controller asks of a node: its key is the ranges of ports to reserve, as `rangesText` writes them. */
+export const reserveTopic = "nodes.reservePorts";
+
 export const configureNode = defineTask({
   kind: "nodes.configure",
   payload: Type.Object({

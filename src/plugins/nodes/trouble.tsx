@@ -55,6 +55,10 @@ export function troubleText(node: NodeView, trouble: NodeTrouble, viewer: Viewer
       const minutes = Math.round(Math.abs(node.clockAheadMilliseconds) / 60_000);
       return say(`nodes.trouble.clock${node.clockAheadMilliseconds > 0 ? "Ahead" : "Behind"}`, { minutes });
     }
+    case "ports": {
+      const { ranges = "", refused = "" } = node.ports?.reserved ?? {};
+      return say("nodes.trouble.ports", { ranges, reason: refused ?? "" });
+    }
     case "down": {
       const down = node.lamps.find((lamp) => lamp.state === "down");
       return say("nodes.trouble.down", { lamp: down ? lampName(down.name, say) : "" });
@@ -70,6 +74,7 @@ const fixes: Partial<Record<NodeTrouble, string>> = {
   stuck: "nodes.fix.stuck",
   diskFull: "nodes.fix.diskFull",
   clock: "nodes.fix.clock",
+  ports: "nodes.fix.ports",
 };
 
 export const fixText = (trouble: NodeTrouble, say: Viewer["say"]): string | null => {

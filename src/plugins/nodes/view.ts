@@ -105,6 +105,7 @@ export type NodeTrouble =
   | "unconfigured"
   | "diskFull"
   | "clock"
+  | "ports"
   | "down";
 
 /** A pool with less free than this share is nearly full. */
@@ -125,6 +126,7 @@ export function troubleOf(node: NodeView): NodeTrouble | null {
   )
     return "diskFull";
   if (isClockOff(node)) return "clock";
+  if (node.ports?.reserved?.refused) return "ports";
   if (node.lamps.some((lamp) => lamp.state === "down")) return "down";
   return null;
 }
@@ -172,6 +174,8 @@ export function digestOf(node: NodeView): string {
     isClockOff(node) ? Math.round(node.clockAheadMilliseconds / minuteMilliseconds) : 0,
     node.networks,
     node.bridges,
+    node.vnc,
+    node.ports?.reserved,
     facts?.libvirtVersion,
     facts?.qemuVersion,
     facts?.acceleration,

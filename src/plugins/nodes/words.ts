@@ -15,6 +15,8 @@ export const nodesWords = defineWords({
     "nodes.notFound": "There is no node {node}. See the list of nodes for the right name.",
     "nodes.offline": "Node {node} is offline. Start JimV there, then try again.",
     "nodes.noBridge": "There is no bridge {bridge} on the node. Make it first, or use JimV's own network.",
+    "nodes.portsUnchosen": "Node {node} has no VNC ports yet: set it up first.",
+    "nodes.portsBooked": "Guests are being made on {node} all the time. Try again in a moment.",
     "nodes.fewPorts": "The range must hold at least {least} ports: each running guest takes one.",
     "nodes.folder.absolute": "Give the whole path, beginning with a slash: /var/lib/jimv/disks",
     "nodes.folder.plain":
@@ -57,6 +59,10 @@ export const nodesWords = defineWords({
     "nodes.trouble.unconfigured": "No storage folder and network yet: it takes no guests.",
     "nodes.trouble.diskFull": "Storage is {percent} % full: {free} left.",
     "nodes.trouble.clockAhead": "Its clock is about {minutes} min ahead of the controller's.",
+    "nodes.trouble.ports":
+      "Ports {ranges} are not kept for guests: another program's outgoing connection may take one. ({reason})",
+    "nodes.fix.ports":
+      "On the machine, add them to what net.ipv4.ip_local_reserved_ports holds, with sysctl -w. In a container, /proc/sys must be mounted so that it can be written.",
     "nodes.trouble.clockBehind": "Its clock is about {minutes} min behind the controller's.",
     "nodes.fix.clock":
       "Set it right, and keep it right with chrony or systemd-timesyncd: times that the node tells are off until then.",
@@ -153,6 +159,8 @@ export const nodesWords = defineWords({
     "nodes.notFound": "没有节点 {node}。请在节点列表中查看正确的名称。",
     "nodes.offline": "节点 {node} 已离线。请在该节点启动 JimV 后重试。",
     "nodes.noBridge": "节点上没有网桥 {bridge}。请先创建它，或使用 JimV 自带的网络。",
+    "nodes.portsUnchosen": "节点 {node} 尚无 VNC 端口：请先配置该节点。",
+    "nodes.portsBooked": "{node} 上正在不断创建虚拟机，请稍后重试。",
     "nodes.fewPorts": "范围内至少要有 {least} 个端口：每台运行中的虚拟机占用一个。",
     "nodes.folder.absolute": "请填写以斜杠开头的完整路径，例如 /var/lib/jimv/disks",
     "nodes.folder.plain": "路径请勿包含“..”、重复或结尾的斜杠、控制字符，且不超过 180 个字符。",
@@ -190,6 +198,10 @@ export const nodesWords = defineWords({
     "nodes.trouble.unconfigured": "尚未配置存储文件夹和网络，不能放置虚拟机。",
     "nodes.trouble.diskFull": "存储已用 {percent} %，剩余 {free}。",
     "nodes.trouble.clockAhead": "该节点的时钟比控制器快约 {minutes} 分钟。",
+    "nodes.trouble.ports":
+      "端口 {ranges} 未能为虚拟机保留：其他程序的外发连接可能占用其中的端口。（{reason}）",
+    "nodes.fix.ports":
+      "请在该机器上用 sysctl -w 把这些端口加入 net.ipv4.ip_local_reserved_ports（保留其中原有内容）。在容器中，/proc/sys 须以可写方式挂载。",
     "nodes.trouble.clockBehind": "该节点的时钟比控制器慢约 {minutes} 分钟。",
     "nodes.fix.clock":
       "请校准时钟，并用 chrony 或 systemd-timesyncd 保持同步；在此之前该节点报告的时间不准确。",
