@@ -43,6 +43,8 @@ export class Machine {
       hostname: `${name}\n`,
       // The same for the same room and name, so that a machine keeps it.
       "machine-id": `${idOf(`${room.folder} ${name}`)}\n`,
+      // Loaded by JimV wherever it runs: a plugin that the executable knows nothing of.
+      "jimv/plugins/notes.tsx": readFileSync(join(import.meta.dir, "../plugins/notes.tsx"), "utf8"),
       ...etc,
     };
     for (const [path, text] of Object.entries(files)) {

@@ -58,6 +58,14 @@ async function places(name: string): Promise<string[]> {
 /** A node's file as seen from here. */
 const fileOn = (index: number, path: string): string => join(cluster.worker(index).node.machine.folder, path);
 
+test("a plugin from /etc/jimv/plugins is loaded on controllers and nodes", async () => {
+  const { id, task } = await cluster.ask<{ id: string; task: { id: string } }>("POST", "/notes/node-2", {
+    body: "from the lab",
+  });
+  await cluster.succeeds(task.id);
+  expect(await cluster.ask("GET", `/notes/${id}`)).toMatchObject({ body: "from the lab", node: "node-2" });
+});
+
 test("a running guest on shared storage moves over TLS, and its file stays where it is", async () => {
   const uuid = await create("shared", { poolId: cluster.sharedPoolId });
   const path = await diskOf(uuid);

@@ -61,7 +61,7 @@ function controller(context: ControllerContext): void {
     render: (guest: { name: string }) => <Panel title={guest.name}>Notes of {guest.name}</Panel>,
   });
   context.schedule("notes.nightly", "0 3 * * *", null, async () => {
-    await store.run(remove(notes, eq(notes.body, "")));
+    await store.run(remove(notes, eq(notes.body, "for today")));
   });
   web.nav({
     group: "system",

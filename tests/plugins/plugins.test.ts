@@ -1,6 +1,6 @@
 /** The compiled executable loads a plugin from a folder, through the same face as the built-in ones. */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { App, until } from "../support/app.ts";
@@ -101,6 +101,39 @@ describe("a plugin from outside", () => {
     await app.start();
     expect(await app.ask<{ body: string }>("GET", `/notes/${before.id}`)).toMatchObject({ body: "stays" });
   });
+});
+
+/** The program's clock, which alone is at another time; what it waits for takes as long as it takes. */
+const fakeClock = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1";
+
+test("its nightly turn comes at its hour, in the compiled executable", async () => {
+  expect(existsSync(fakeClock)).toBe(true);
+  const app = await App.open({
+    libvirtUri: "test:///default",
+    plugins: [plugin],
+    environment: {
+      LD_PRELOAD: fakeClock,
+      // Seconds before the hour, so that the notes are there by then.
+      FAKETIME: `@${new Date().getUTCFullYear()}-06-15 02:59:40`,
+      FAKETIME_DONT_FAKE_MONOTONIC: "1",
+      TZ: "UTC",
+    },
+  });
+  try {
+    await until("the node has reported", 20_000, async () => {
+      const { status, body } = await app.api<{ state: string }>("GET", `/nodes/${app.nodeName}`);
+      return status === 200 && body.state === "live";
+    });
+    const leave = async (body: string): Promise<string> =>
+      (await app.ask<{ id: string }>("POST", `/notes/${app.nodeName}`, { body })).id;
+    const [today, longer] = [await leave("for today"), await leave("for longer")];
+    const statusOf = async (id: string) => (await app.api("GET", `/notes/${id}`)).status;
+    expect(await statusOf(today)).toBe(200);
+    await until("the night's turn", 60_000, async () => (await statusOf(today)) === 404, 500);
+    expect(await statusOf(longer)).toBe(200);
+  } finally {
+    await app.close();
+  }
 });
 
 test("a plugin that can't be loaded stops the start with its name", async () => {

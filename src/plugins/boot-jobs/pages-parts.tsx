@@ -107,6 +107,9 @@ function ruleTable(viewer: Viewer): TableSpec<Numbered> {
             </>
           ),
           menu: (row: Numbered) => [
+            // Again in the menu, where nothing shows by pointing at a row.
+            { label: t("boot-jobs.page.up"), icon: "up" as const, post: `${base(row)}/up` },
+            { label: t("boot-jobs.page.down"), icon: "down" as const, post: `${base(row)}/down` },
             { label: `${say(viewer.language, "action.edit")}…`, icon: "edit" as const, dialogUrl: base(row) },
             {
               label: `${t("boot-jobs.page.move")}…`,

@@ -22,11 +22,11 @@ import {
   html,
   Notice,
   PageHead,
+  Panel,
   prepend,
   Row,
   remove,
   replace,
-  Stack,
   Table,
   TableRow,
   type TableSpec,
@@ -264,26 +264,32 @@ function Ended({ row, viewer }: { row: QueuedJob; viewer: Viewer }) {
   const { say: t, language } = viewer;
   const error = queuedError(row, viewer);
   return (
-    <Stack>
-      <Row>
-        <b>{row.jobName}</b>
-        <Tag tone={stateTones[row.state]}>{t(`boot-jobs.queue.state.${row.state}`)}</Tag>
-        <Time lang={language} at={row.endedAt ?? row.queuedAt} />
-        {mayChange(viewer) ? (
-          row.state === "pending" ? (
-            <Button size="small" post="/boot-jobs/queue/take-back" vals={{ id: row.id }}>
-              {t("boot-jobs.queue.takeBack")}
-            </Button>
-          ) : (
-            <Button size="small" post={`/boot-jobs/queue/${row.id}/dismiss`}>
-              {t("boot-jobs.queue.dismiss")}
-            </Button>
-          )
-        ) : null}
-      </Row>
+    <Panel
+      title={row.jobName}
+      aside={
+        <Row>
+          <Tag tone={stateTones[row.state]}>{t(`boot-jobs.queue.state.${row.state}`)}</Tag>
+          <span class="dim">
+            <Time lang={language} at={row.endedAt ?? row.queuedAt} />
+          </span>
+          {mayChange(viewer) ? (
+            row.state === "pending" ? (
+              <Button size="small" post="/boot-jobs/queue/take-back" vals={{ id: row.id }}>
+                {t("boot-jobs.queue.takeBack")}
+              </Button>
+            ) : (
+              <Button size="small" post={`/boot-jobs/queue/${row.id}/dismiss`}>
+                {t("boot-jobs.queue.dismiss")}
+              </Button>
+            )
+          ) : null}
+        </Row>
+      }
+    >
       {error ? <Notice tone="bad">{error.detail}</Notice> : null}
       {row.log ? <Code text={row.log} label={t("boot-jobs.queue.log", { job: row.jobName })} /> : null}
-    </Stack>
+      {row.state === "pending" ? <p class="dim">{t("boot-jobs.queue.waits")}</p> : null}
+    </Panel>
   );
 }
 

@@ -36,7 +36,7 @@ export const seeds: readonly { name: string; remark: string; rules: readonly Rul
         kind: "write",
         path: "/etc/systemd/network/10-jimv.network",
         content:
-          "[Match]\nMACAddress={MAC}\n\n[Network]\nAddress={IP}/{PREFIX}\nGateway={GATEWAY}\nDNS={DNS1}\nDNS={DNS2}\n",
+          "[Match]\nMACAddress={MAC}\n\n[Network]\nAddress={IP}/{PREFIX}\nGateway={GATEWAY}\nDNS={DNS1} {DNS2}\n",
       },
     ],
   },
@@ -53,7 +53,8 @@ export const seeds: readonly { name: string; remark: string; rules: readonly Rul
           "network:",
           "  version: 2",
           "  ethernets:",
-          "    jimv0:",
+          // Before what else matches the card: of two, networkd takes the first by name.
+          "    00jimv:",
           '      match: {macaddress: "{MAC}"}',
           "      dhcp4: false",
           "      addresses: [{IP}/{PREFIX}]",
@@ -140,7 +141,7 @@ export const seeds: readonly { name: string; remark: string; rules: readonly Rul
         path: `${startupFolder}\\Machine\\Scripts\\Startup\\jimv.cmd`,
         content: [
           "@echo off",
-          `powershell -NoProfile -Command "$a = Get-NetAdapter | Where-Object { $_.MacAddress.Replace('-', ':') -eq '{MAC}' }; Remove-NetIPAddress -InterfaceIndex $a.ifIndex -Confirm:$false; Remove-NetRoute -InterfaceIndex $a.ifIndex -Confirm:$false; New-NetIPAddress -InterfaceIndex $a.ifIndex -IPAddress '{IP}' -PrefixLength {PREFIX} -DefaultGateway '{GATEWAY}'; Set-DnsClientServerAddress -InterfaceIndex $a.ifIndex -ServerAddresses '{DNS1}','{DNS2}'"`,
+          `powershell -NoProfile -Command "$a = Get-NetAdapter | Where-Object { $_.MacAddress.Replace('-', ':') -eq '{MAC}' }; Remove-NetIPAddress -InterfaceIndex $a.ifIndex -Confirm:$false; Remove-NetRoute -InterfaceIndex $a.ifIndex -Confirm:$false; New-NetIPAddress -InterfaceIndex $a.ifIndex -IPAddress '{IP}' -PrefixLength {PREFIX} -DefaultGateway '{GATEWAY}'; Set-DnsClientServerAddress -InterfaceIndex $a.ifIndex -ServerAddresses (@('{DNS1}', '{DNS2}') -ne '')"`,
           "",
         ].join("\n"),
       },
