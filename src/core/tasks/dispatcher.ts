@@ -61,6 +61,8 @@ export class Dispatcher {
   /** Begins to send. Called when this controller begins to lead. */
   start(): Undo {
     this.stopped = false;
+    // The leader before may have died between marking tasks as sent and sending them.
+    this.lostAt = this.world.clock.now();
     this.undos.add(this.desk.onKick(() => this.kick()));
     this.undos.add(this.world.road.onLoss(() => this.sendAgain()));
     this.undos.add(this.world.clock.every(timing.dispatchTurnMilliseconds, () => this.kick()));
@@ -164,9 +166,8 @@ export class Dispatcher {
       orderBy: [asc(tasks.createdAt), asc(tasks.id)],
       limit: turnLimit,
     });
-    for (const task of waiting) {
+    for (const task of await this.markSent(waiting.filter((each) => !refused.has(each.nodeName)))) {
       if (this.stopped) return;
-      if (refused.has(task.nodeName) || !(await this.markSent(task))) continue;
       await this.send(task.nodeName, {
         type: "task",
         id: task.id,
@@ -210,17 +211,21 @@ export class Dispatcher {
   }
 
   /**
-   * Marks before sending: were we killed in between, the resend finds it; sent first, it might run unmarked.
-   * False when the task has ended meanwhile: then it must not be sent, since nobody would hear of its end.
+   * Marks before sending: were we killed in between, the resend finds them; sent first, they might run unmarked. All
+   * in one batch, since a batch of guests should begin together. Returns those that were marked: the others have
+   * ended meanwhile and must not be sent, since nobody would hear of their end.
    */
-  private async markSent(task: Task): Promise<boolean> {
-    const sent = update(tasks, { sentAt: this.world.clock.now() }, this.desk.open(task), { expect: 1 });
+  private async markSent(due: readonly Task[]): Promise<readonly Task[]> {
+    if (due.length === 0 || this.stopped) return [];
+    const sentAt = this.world.clock.now();
+    const marks = due.map((task) => update(tasks, { sentAt }, this.desk.open(task), { expect: 1 }));
     try {
-      await this.write([sent], []);
-      return true;
+      await this.write(marks, []);
+      return due;
     } catch (error) {
-      if (error instanceof StoreExpectationError) return false;
-      throw error;
+      if (!(error instanceof StoreExpectationError)) throw error;
+      const gone = error.index;
+      return this.markSent(due.filter((_, at) => at !== gone));
     }
   }
 
