@@ -38,6 +38,7 @@ export type {
   ReportBody,
   ReportEffects,
   ReportHandler,
+  ReportOptions,
   RoadStatus,
 } from "./core/road/contract.ts";
 export { sha512Crypt } from "./core/seed/crypt.ts";

@@ -146,7 +146,7 @@ export class Controller {
       every: (name, ms, fn) => keep(steadily(clock, log, name, ms, fn)),
       onStop: (undo) => void keep(undo),
       settle: (kind, settlement) => keep(this.desk.register(kind, settlement)),
-      onReport: (kind, handler) => keep(this.applier.on(kind, handler)),
+      onReport: (kind, handler, options) => keep(this.applier.on(kind, handler, options)),
       ask: (node, topic, key) => {
         this.world.road
           .send(node, { type: "ask", topic, key })

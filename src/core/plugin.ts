@@ -20,7 +20,7 @@ import type {
 } from "./http/contract.ts";
 import type { Hypervisor, LaneStatus } from "./libvirt/hypervisor.ts";
 import type { Log } from "./log/log.ts";
-import type { ReportBody, ReportHandler } from "./road/contract.ts";
+import type { ReportBody, ReportHandler, ReportOptions } from "./road/contract.ts";
 import type { SettingsDesk } from "./settings.ts";
 import type { EventRow, Migration, Statement, Store, Table } from "./store/index.ts";
 import type { TaskDesk, TaskSettlement } from "./tasks/desk.ts";
@@ -74,7 +74,7 @@ export interface ControllerContext extends CommonContext {
     settlement: TaskSettlement<Static<P>, Static<R>>,
   ): Undo;
   /** Applies reports of a kind. The statements it returns are one batch with the road's read position. */
-  onReport(kind: string, handler: ReportHandler): Undo;
+  onReport(kind: string, handler: ReportHandler, options?: ReportOptions): Undo;
   /** Asks a node to report about something now. Never throws, waits for no answer, and may get lost. */
   ask(node: string, topic: string, key: string): void;
   /** Runs when this controller begins to lead; what it returns runs when it no longer does. */

@@ -20,7 +20,7 @@ import {
 } from "../store/index.ts";
 import { type Peer, peers } from "../tasks/schema.ts";
 import type { Undo } from "../undo.ts";
-import type { ControllerRoad, Envelope, ReportEffects, ReportHandler } from "./contract.ts";
+import type { ControllerRoad, Envelope, ReportEffects, ReportHandler, ReportOptions } from "./contract.ts";
 import { GroupCommit } from "./group-commit.ts";
 
 /** How often a report is tried whose rows changed under it. */
@@ -34,7 +34,7 @@ interface Term {
 }
 
 export class Applier {
-  private readonly handlers = new Map<string, ReportHandler>();
+  private readonly handlers = new Map<string, { handler: ReportHandler; toldAgain: boolean }>();
   private term: Term = { epoch: undefined, known: new Map() };
   /** The end of what is under way, by node: reports of one node are applied in order, those of several at once. */
   private readonly chains = new Map<string, Promise<void>>();
@@ -55,9 +55,9 @@ export class Applier {
     this.commits = new GroupCommit(world.store);
   }
 
-  on(kind: string, handler: ReportHandler): Undo {
+  on(kind: string, handler: ReportHandler, { toldAgain = false }: ReportOptions = {}): Undo {
     if (this.handlers.has(kind)) throw new Error(`report kind "${kind}" is handled twice`);
-    this.handlers.set(kind, handler);
+    this.handlers.set(kind, { handler, toldAgain });
     return () => this.handlers.delete(kind);
   }
 
@@ -144,7 +144,8 @@ export class Applier {
       const move = update(peers, moved, where, { expect: 1 });
       try {
         // The position goes first: a handler's own change of the peer's row (hello) comes after and stands.
-        await this.write(term, [move, ...effects.statements], effects.events ?? []);
+        const relaxed = this.handlers.get(envelope.kind)?.toldAgain === true;
+        await this.write(term, [move, ...effects.statements], effects.events ?? [], relaxed);
       } catch (error) {
         // Whoever leads now applies it.
         if (error instanceof StoreUnavailableError || error instanceof LeaseLostError) throw error;
@@ -195,12 +196,12 @@ export class Applier {
     }
   }
 
-  private write(term: Term, statements: Statement[], events: EventRow[]): Promise<void> {
-    return this.commits.batch(statements, { events, epoch: term.epoch });
+  private write(term: Term, statements: Statement[], events: EventRow[], relaxed = false): Promise<void> {
+    return this.commits.batch(statements, { events, epoch: term.epoch, relaxed });
   }
 
   private async effectsOf(envelope: Envelope): Promise<ReportEffects> {
-    const handler = this.handlers.get(envelope.kind);
+    const handler = this.handlers.get(envelope.kind)?.handler;
     if (!handler) {
       this.world.log.debug("report of unknown kind", { node: envelope.node, kind: envelope.kind });
       return { statements: [] };

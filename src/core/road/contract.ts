@@ -52,6 +52,14 @@ export interface ReportEffects {
   after?: () => void;
 }
 
+export interface ReportOptions {
+  /**
+   * What these reports tell is told again without being asked (a list, a heartbeat, progress), or can no longer be
+   * right once the machine has lost its power: then the last of them may be forgotten in such a moment.
+   */
+  toldAgain?: boolean;
+}
+
 export type ReportHandler = (envelope: Envelope) => Promise<ReportEffects> | ReportEffects;
 
 /** A task on its way to a node. */

@@ -51,6 +51,25 @@ describe("group commit", () => {
     expect(await Promise.all(all)).toEqual(["done", "done", "done"]);
   });
 
+  test("what goes together may be lost with the power only when all of it may", async () => {
+    const { batches, commits } = slowStore();
+    const add = (what: string, relaxed: boolean) =>
+      outcome(commits.batch(doing(what), { events: [], epoch: 1, relaxed }));
+    const all = [add("a", true), add("b", true), add("c", false)];
+    batches[0]?.end();
+    await turn();
+    const more = [add("d", true), add("e", true)];
+    batches[1]?.end();
+    await turn();
+    batches[2]?.end();
+    expect(await Promise.all([...all, ...more])).toEqual(["done", "done", "done", "done", "done"]);
+    expect(batches.map(({ statements, options }) => [statements.join(), options.relaxed ?? false])).toEqual([
+      ["a", true],
+      ["b,c", false],
+      ["d,e", true],
+    ]);
+  });
+
   test("one that can't be done fails alone", async () => {
     const { batches, commits } = slowStore();
     const first = commits.batch(doing("a"), { events: [], epoch: 1 });

@@ -18,6 +18,7 @@ interface Waiting {
   statements: readonly Statement[];
   events: readonly EventRow[];
   epoch: number | undefined;
+  relaxed: boolean;
   done: PromiseWithResolvers<void>;
 }
 
@@ -30,10 +31,14 @@ export class GroupCommit {
   /** As `store.batch`: all of it or nothing, and the same errors. Others' batches never make this one fail. */
   batch(
     statements: readonly Statement[],
-    { events, epoch }: { events: readonly EventRow[]; epoch: number | undefined },
+    {
+      events,
+      epoch,
+      relaxed = false,
+    }: { events: readonly EventRow[]; epoch: number | undefined; relaxed?: boolean },
   ): Promise<void> {
     const done = Promise.withResolvers<void>();
-    this.waiting.push({ statements, events, epoch, done });
+    this.waiting.push({ statements, events, epoch, relaxed, done });
     if (!this.busy) void this.run();
     return done.promise;
   }
@@ -55,8 +60,13 @@ export class GroupCommit {
     const statements = group.flatMap((each) => each.statements);
     const events = group.flatMap((each) => each.events);
     const epoch = group[0]?.epoch;
+    const relaxed = group.every((each) => each.relaxed);
     try {
-      await this.store.batch(statements, { events, ...(epoch === undefined ? {} : { epoch }) });
+      await this.store.batch(statements, {
+        events,
+        ...(epoch === undefined ? {} : { epoch }),
+        ...(relaxed ? { relaxed } : {}),
+      });
       for (const { done } of group) done.resolve();
     } catch (error) {
       // One of them does not fit what is there by now: alone each hears its own answer.

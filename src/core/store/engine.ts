@@ -21,9 +21,10 @@ export interface Engine {
   /**
    * Runs a program atomically: COMMIT when it returns, ROLLBACK when it throws. Where the database asks for it
    * (a deadlock), a fresh program runs from the start, a bounded number of times. `committed` is called
-   * synchronously after the commit, in the order of commits for programs with an `alone` query.
+   * synchronously after the commit, in the order of commits for programs with an `alone` query. A relaxed one
+   * need not have reached the disk then.
    */
-  transaction<T>(program: () => Program<T>, committed: (result: T) => void): Promise<T>;
+  transaction<T>(program: () => Program<T>, committed: (result: T) => void, relaxed?: boolean): Promise<T>;
   /** Reads that all see the rows of one moment, whatever is written meanwhile. */
   snapshot<T>(work: (read: (query: Query) => Promise<Outcome>) => Promise<T>): Promise<T>;
   /** A connection of its own under the migration lock; see `migrations.ts`. */

@@ -32,6 +32,11 @@ export interface BatchOptions {
   events?: readonly EventRow[] | undefined;
   /** The leader's epoch: the batch happens only while nobody else has become leader since. */
   epoch?: number | undefined;
+  /**
+   * The batch may be lost with the power, though never with the process: for what will be told again anyway. Spares
+   * SQLite the wait for the disk, which stands still for everybody while it lasts; MySQL does as it is configured.
+   */
+  relaxed?: boolean | undefined;
 }
 
 export interface Store {
@@ -148,6 +153,7 @@ export function makeStore(engine: Engine, hooks: StoreHooks = {}): Store {
         return yield* log.append(dialect, rows, now());
       },
       (stored) => log.announce(stored),
+      options.relaxed === true,
     );
   };
 

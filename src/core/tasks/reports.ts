@@ -29,38 +29,42 @@ export function handleTaskReports(
     return task;
   }
 
+  async function progressed(envelope: Envelope): Promise<ReportEffects> {
+    const task = await current(envelope);
+    if (!task) return nothing;
+    const { progress, step, etaSeconds } = envelope.body;
+    const set = {
+      // Never backwards, also when a second attempt starts over.
+      progress: Math.max(task.progress, typeof progress === "number" ? progress : 0),
+      step: typeof step === "string" ? step : task.step,
+      etaSeconds: typeof etaSeconds === "number" ? etaSeconds : null,
+    };
+    const waiting = await world.store.select(tasks, {
+      where: and(eq(tasks.afterTask, task.id), eq(tasks.state, "queued")),
+    });
+    return {
+      statements: [
+        update(tasks, set, desk.open(task)),
+        ...waiting.map((each) => update(tasks, waitingSet(each, set), desk.open(each))),
+      ],
+      events: [taskEvent(task, "running"), ...waiting.map((each) => taskEvent(each, "queued"))],
+    };
+  }
+
   const undos = new UndoList();
   // Its acknowledgement is the answer.
-  undos.add(applier.on(knockKind, () => nothing));
+  undos.add(applier.on(knockKind, () => nothing, { toldAgain: true }));
   undos.add(
-    applier.on("task.started", async (envelope) => {
-      const task = await current(envelope);
-      return task && task.state === "queued" ? desk.starting(task) : nothing;
-    }),
+    applier.on(
+      "task.started",
+      async (envelope) => {
+        const task = await current(envelope);
+        return task && task.state === "queued" ? desk.starting(task) : nothing;
+      },
+      { toldAgain: true },
+    ),
   );
-  undos.add(
-    applier.on("task.progress", async (envelope) => {
-      const task = await current(envelope);
-      if (!task) return nothing;
-      const { progress, step, etaSeconds } = envelope.body;
-      const set = {
-        // Never backwards, also when a second attempt starts over.
-        progress: Math.max(task.progress, typeof progress === "number" ? progress : 0),
-        step: typeof step === "string" ? step : task.step,
-        etaSeconds: typeof etaSeconds === "number" ? etaSeconds : null,
-      };
-      const waiting = await world.store.select(tasks, {
-        where: and(eq(tasks.afterTask, task.id), eq(tasks.state, "queued")),
-      });
-      return {
-        statements: [
-          update(tasks, set, desk.open(task)),
-          ...waiting.map((each) => update(tasks, waitingSet(each, set), desk.open(each))),
-        ],
-        events: [taskEvent(task, "running"), ...waiting.map((each) => taskEvent(each, "queued"))],
-      };
-    }),
-  );
+  undos.add(applier.on("task.progress", progressed, { toldAgain: true }));
   undos.add(
     applier.on("task.ended", async (envelope) => {
       const task = await current(envelope);

@@ -71,11 +71,11 @@ export const guestsPlugin = definePlugin({
     context.provide(guestService, service);
     context.provide(diskAttachment, new Attachment(context, service, pools));
     registerSettlements(context, needs);
-    context.onReport("guests.changed", (envelope) => observation.changed(envelope));
+    context.onReport("guests.changed", (envelope) => observation.changed(envelope), { toldAgain: true });
     const details = new Details(context);
-    context.onReport("guests.addresses", (envelope) => details.addresses(envelope));
-    context.onReport("guests.details", (envelope) => details.details(envelope));
-    context.onReport("guests.list", (envelope) => observation.listed(envelope));
+    context.onReport("guests.addresses", (envelope) => details.addresses(envelope), { toldAgain: true });
+    context.onReport("guests.details", (envelope) => details.details(envelope), { toldAgain: true });
+    context.onReport("guests.list", (envelope) => observation.listed(envelope), { toldAgain: true });
     context.slots.add(nodeKeepers, guestKeeper(context));
     context.slots.add(nameCarriers, carryGuests);
     context.slots.add(vncRangeGuards, (node, range) => guardVncRange(context, node, range));

@@ -1,5 +1,13 @@
 /** What becomes of a guest when its migration ends: written in the same batch as the task's own end. */
-import { AppError, type ControllerContext, eq, type ReportEffects, remove, update } from "jimv";
+import {
+  AppError,
+  type ControllerContext,
+  type Envelope,
+  eq,
+  type ReportEffects,
+  remove,
+  update,
+} from "jimv";
 import type { GuestMoves } from "../guests/index.ts";
 import { readFigures } from "./figures.ts";
 import type { MigrationNeeds } from "./needs.ts";
@@ -64,7 +72,7 @@ export function registerSettlements(
     },
   });
 
-  context.onReport(figuresKind, async ({ body, node }) => {
+  async function progressed({ body, node }: Envelope): Promise<ReportEffects> {
     const report = readFigures(body);
     const run = report && (await context.store.first(runs, { where: eq(runs.task, report.task) }));
     if (!report || !run || run.fromNode !== node || run.guestUuid !== report.uuid) return nothing;
@@ -74,5 +82,6 @@ export function registerSettlements(
       ],
       events: [{ topic: guestTopic, key: run.guestUuid, data: { migration: report.figures.phase } }],
     };
-  });
+  }
+  context.onReport(figuresKind, progressed, { toldAgain: true });
 }

@@ -79,7 +79,7 @@ export const nodesPlugin = definePlugin({
   controller(context) {
     const service = new NodeService(context);
     context.provide(nodeService, service);
-    context.onReport(heartbeatKind, (envelope) => service.heard(envelope));
+    context.onReport(heartbeatKind, (envelope) => service.heard(envelope), { toldAgain: true });
     context.settle(configureNode, {
       succeeded: (task, payload, result) => service.configured(task, payload, result),
       failed: (task, _payload, error) => service.notConfigured(task, error),

@@ -42,7 +42,7 @@ export const poolsPlugin = definePlugin({
       remove(presences, eq(presences.nodeName, to)),
       update(presences, { nodeName: to }, eq(presences.nodeName, from)),
     ]);
-    context.onReport(poolFactsKind, (envelope) => service.heard(envelope));
+    context.onReport(poolFactsKind, (envelope) => service.heard(envelope), { toldAgain: true });
     context.settle(addPool, {
       succeeded: (task, payload, result) => service.added(task, payload, result),
       failed: (task, payload, error) => service.changeFailed(task, payload, error),
