@@ -20,7 +20,9 @@ export interface Scale {
   seconds: number;
 }
 
-export const joinMilliseconds = 180_000;
+export const joinMilliseconds = 900_000;
+const countPauseMilliseconds = 250;
+const configuredAtOnce = 20;
 const listMilliseconds = 400_000;
 const restartMilliseconds = 120_000;
 /** Between two requests of the person who looks at lists meanwhile. */
@@ -39,13 +41,15 @@ const looks = {
 } as const;
 export type Look = keyof typeof looks;
 
-/** The process of the nodes. */
-export class Nodes {
-  readonly changes: Extract<Hearing, { hear: "changed" }>[] = [];
-  private readonly others: Hearing[] = [];
+/** One process of nodes. */
+class NodesPart {
+  readonly heard: Hearing[] = [];
   private readonly child: Bun.Subprocess<"pipe", "pipe", "inherit">;
 
-  constructor(orderFile: string) {
+  constructor(
+    orderFile: string,
+    private readonly onChange: (change: Extract<Hearing, { hear: "changed" }>) => void,
+  ) {
     this.child = Bun.spawn([process.execPath, join(import.meta.dir, "cluster-nodes.ts"), orderFile], {
       stdin: "pipe",
       stdout: "pipe",
@@ -66,8 +70,8 @@ export class Nodes {
       rest = lines.pop() ?? "";
       for (const line of lines) {
         const heard = JSON.parse(line) as Hearing;
-        if (heard.hear === "changed") this.changes.push(heard);
-        else this.others.push(heard);
+        if (heard.hear === "changed") this.onChange(heard);
+        else this.heard.push(heard);
       }
     }
   }
@@ -75,8 +79,8 @@ export class Nodes {
   async hear<H extends Hearing["hear"]>(what: H, ms: number): Promise<Extract<Hearing, { hear: H }>> {
     return until(`the nodes say "${what}"`, ms, () => {
       if (this.child.exitCode !== null) throw new Error("the simulated nodes have ended");
-      const at = this.others.findIndex(({ hear }) => hear === what);
-      return at < 0 ? undefined : (this.others.splice(at, 1)[0] as Extract<Hearing, { hear: H }>);
+      const at = this.heard.findIndex(({ hear }) => hear === what);
+      return at < 0 ? undefined : (this.heard.splice(at, 1)[0] as Extract<Hearing, { hear: H }>);
     });
   }
 
@@ -88,6 +92,36 @@ export class Nodes {
   async stop(): Promise<void> {
     this.child.kill("SIGKILL");
     await this.child.exited;
+  }
+}
+
+/** The processes of the nodes. */
+export class Nodes {
+  readonly changes: Extract<Hearing, { hear: "changed" }>[] = [];
+  private readonly parts: NodesPart[];
+
+  /** One order file for each process. */
+  constructor(orderFiles: readonly string[]) {
+    this.parts = orderFiles.map((file) => new NodesPart(file, (change) => this.changes.push(change)));
+  }
+
+  get pids(): number[] {
+    return this.parts.map(({ pid }) => pid);
+  }
+
+  /** What each of them says. */
+  hear<H extends Hearing["hear"]>(what: H, ms: number): Promise<Extract<Hearing, { hear: H }>[]> {
+    return Promise.all(this.parts.map((part) => part.hear(what, ms)));
+  }
+
+  say(saying: Saying): void {
+    const share =
+      saying.say === "load" ? { ...saying, perSecond: saying.perSecond / this.parts.length } : saying;
+    for (const part of this.parts) part.say(share);
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.parts.map((part) => part.stop()));
   }
 }
 
@@ -137,26 +171,45 @@ export class Lab {
     this.session = answer.headers.get("set-cookie")?.split(";")[0] ?? "";
   }
 
+  /** Waits until so many rows are there. Asked so seldom that the question is no load. */
+  private reaches(what: string, sql: string, wanted: number, ms: number): Promise<true> {
+    const ask = async () => ((await this.count(sql)) >= wanted ? true : undefined);
+    return until(what, ms, ask, countPauseMilliseconds);
+  }
+
   async count(sql: string): Promise<number> {
     const { database } = this.cluster.database;
     const [row] = await this.cluster.mariadb.query(`select count(*) as n from \`${database}\`.${sql}`);
     return Number((row as { n: number }).n);
   }
 
-  /** Every node gets a storage folder and a network, as a person would choose them. */
+  /** Every node gets a storage folder and a network, as a person would choose them: so many at a time. */
   async configure(folder: string): Promise<number> {
-    await until("all nodes live", joinMilliseconds, async () =>
-      (await this.count("nodes where state = 'live' and facts is not null")) === this.scale.nodes
-        ? true
-        : undefined,
-    );
+    const live = "nodes where state = 'live' and facts is not null";
+    await this.reaches("all nodes live", live, this.scale.nodes, joinMilliseconds);
     const begun = performance.now();
-    for (let i = 0; i < this.scale.nodes; i++)
-      await this.controller.ask("POST", `/nodes/${nodeName(i)}/configure`, { storagePath: folder });
-    await until("all nodes are set up", joinMilliseconds, async () =>
-      (await this.count("nodes where config_state = 'ready'")) === this.scale.nodes ? true : undefined,
-    );
+    for (let first = 0; first < this.scale.nodes; first += configuredAtOnce) {
+      const end = Math.min(first + configuredAtOnce, this.scale.nodes);
+      await Promise.all(
+        Array.from({ length: end - first }, (_, k) => this.configureOne(nodeName(first + k), folder)),
+      );
+      const ready = "nodes where config_state = 'ready'";
+      await this.reaches("these nodes are set up", ready, end, joinMilliseconds);
+    }
     return (performance.now() - begun) / 1000;
+  }
+
+  /** A node that was just not heard of is asked again: all of them share this machine's processors. */
+  private async configureOne(name: string, folder: string): Promise<void> {
+    const ask = async () => {
+      const { status, body } = await this.controller.api("POST", `/nodes/${name}/configure`, {
+        storagePath: folder,
+      });
+      if (status >= 300 && status !== 409)
+        throw new Error(`${name} is not set up: ${status} ${JSON.stringify(body)}`);
+      return status < 300 ? true : undefined;
+    };
+    await until(`${name} is told its storage`, joinMilliseconds, ask, countPauseMilliseconds);
   }
 
   /** Adds guests up to `to`, and waits until nobody misses one. */
@@ -167,9 +220,8 @@ export class Lab {
     await addGuests(this.store, { from, to }, this.scale.nodes);
     this.nodes.say({ say: "guests", count: to });
     await this.nodes.hear("guests", listMilliseconds);
-    await until("all guests were seen", listMilliseconds, async () =>
-      (await this.count("guests where state in ('running', 'paused')")) === to ? true : undefined,
-    );
+    const seen = "guests where state in ('running', 'paused')";
+    await this.reaches("all guests were seen", seen, to, listMilliseconds);
   }
 
   private async look(path: string): Promise<number> {
@@ -218,12 +270,13 @@ export class Lab {
       await this.followPage((uuid) => page.see(uuid, null)),
     ];
     const pids = {
-      controller: controller.program.pid,
-      MariaDB: cluster.mariadb.pid,
-      Redis: cluster.redis.pid,
-      nodes: nodes.pid,
+      controller: [controller.program.pid],
+      MariaDB: [cluster.mariadb.pid],
+      Redis: [cluster.redis.pid],
+      nodes: nodes.pids,
     };
-    const processors = (): number[] => Object.values(pids).map(cpuSeconds);
+    const processors = (): number[] =>
+      Object.values(pids).map((some) => some.reduce((sum, pid) => sum + cpuSeconds(pid), 0));
     const times = new Map<Look, number[]>();
     let most = 0;
     nodes.changes.length = 0;
@@ -234,13 +287,13 @@ export class Lab {
       for (const [name, path] of Object.entries(looks) as [Look, string][]) {
         const q = String(((turn * 7919) % guests) + 100_000).slice(1);
         times.set(name, [...(times.get(name) ?? []), await this.look(path.replace("{q}", q))]);
-        most = Math.max(most, rss(pids.controller));
+        most = Math.max(most, rss(controller.program.pid));
         await Bun.sleep(lookPauseMilliseconds);
       }
     const seconds = (performance.now() - begun) / 1000;
     const used = processors().map((after, i) => (after - (before[i] ?? 0)) / seconds);
     nodes.say({ say: "load", perSecond: 0 });
-    const { lags } = await nodes.hear("lags", listMilliseconds);
+    const lags = (await nodes.hear("lags", listMilliseconds)).flatMap((part) => part.lags);
     // What was told last is still under way.
     await Bun.sleep(timing.heartbeatMilliseconds);
     for (const stop of stops) stop();
@@ -267,9 +320,8 @@ export class Lab {
     await this.controller.start();
     const seconds: number[] = [];
     for (const count of wanted) {
-      await until(`${count} nodes live`, restartMilliseconds, async () =>
-        (await this.count(`nodes where heard_at >= ${since} and state = 'live'`)) >= count ? true : undefined,
-      );
+      const live = `nodes where heard_at >= ${since} and state = 'live'`;
+      await this.reaches(`${count} nodes live`, live, count, restartMilliseconds);
       seconds.push((performance.now() - begun) / 1000);
     }
     return seconds;

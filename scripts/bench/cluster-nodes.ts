@@ -1,5 +1,5 @@
 /**
- * Many nodes in one process, for the bench `cluster`: JimV's own node side over the real road, each with a pretended
+ * Many nodes in one process (of several), for the bench `cluster`: JimV's own node side over the real road, each with a pretended
  * hypervisor. They join as machines do. Commands come as lines of JSON on standard input, answers and what happened
  * go to standard output in the same form.
  *
@@ -26,16 +26,20 @@ import { BenchHypervisor } from "./cluster-hypervisor.ts";
 export interface Order {
   url: string;
   token: string;
+  /** In all processes together. */
   nodes: number;
+  /** This process has the nodes whose number leaves `part` when divided by `parts`. */
+  part: number;
+  parts: number;
 }
 
 /** What the bench says. */
 export type Saying =
   /** No lists of domains until the next word about guests: rows are being made of which no node knows. */
   | { say: "hold" }
-  /** All nodes together have so many guests from now on. */
+  /** All nodes of all processes together have so many guests from now on. */
   | { say: "guests"; count: number }
-  /** So many changes a second from now on; 0 ends it, and the lags so far are told. */
+  /** So many changes a second of this process's guests from now on; 0 ends it, and the lags so far are told. */
   | { say: "load"; perSecond: number };
 
 /** What the nodes say. `at` is the machine's time in milliseconds with fractions. */
@@ -46,7 +50,13 @@ export type Hearing =
   /** Milliseconds from writing a change into the outbox until the controller's word that it is applied. */
   | { hear: "lags"; lags: number[] };
 
-const joinsAtOnce = 8;
+const joinsAtOnce = 4;
+/** A timer that comes no later than this says that the process keeps up with what its nodes do. */
+const keepsUpMilliseconds = 50;
+/** So many in a row, before more nodes join. */
+const timersInTime = 3;
+/** Then more join all the same. */
+const pacePatienceMilliseconds = 10_000;
 /** A guest rests so long between two changes, so that each change is told from the next. */
 const restMilliseconds = 5_000;
 const tickMilliseconds = 10;
@@ -137,11 +147,24 @@ async function join(i: number): Promise<Member> {
   return { machine, hypervisor, outbox, clusterId };
 }
 
-const members: Member[] = [];
+/** Waits until this process has time for more nodes: those that are there must not fall silent over it. */
+async function keepUp(): Promise<void> {
+  const late = performance.now() + pacePatienceMilliseconds;
+  for (let inTime = 0; inTime < timersInTime && performance.now() < late; ) {
+    const asked = performance.now();
+    await realClock.sleep(tickMilliseconds);
+    inTime = performance.now() - asked <= tickMilliseconds + keepsUpMilliseconds ? inTime + 1 : 0;
+  }
+}
+
+/** By their numbers. */
+const members = new Map<number, Member>();
 const began = performance.now();
-for (let first = 0; first < order.nodes; first += joinsAtOnce) {
-  const some = Math.min(joinsAtOnce, order.nodes - first);
-  members.push(...(await Promise.all(Array.from({ length: some }, (_, k) => join(first + k)))));
+const mine = Array.from({ length: order.nodes }, (_, i) => i).filter((i) => i % order.parts === order.part);
+for (let first = 0; first < mine.length; first += joinsAtOnce) {
+  const some = mine.slice(first, first + joinsAtOnce);
+  for (const [k, member] of (await Promise.all(some.map(join))).entries()) members.set(some[k] ?? 0, member);
+  await keepUp();
 }
 tell({ hear: "joined", seconds: (performance.now() - began) / 1000 });
 
@@ -152,22 +175,28 @@ const changedAt = new Map<number, number>();
 /** Their domains are simply there: the next list tells of them. */
 function addGuests(count: number): void {
   for (; guests < count; guests++) {
-    const member = members[guests % members.length];
+    const member = members.get(guests % order.nodes);
     member?.machine.addForeign(guestUuid(guests), guestName(guests), "running", member.clusterId);
     const spec = member?.machine.domains.get(guestUuid(guests))?.spec;
     if (spec) Object.assign(spec, { vcpus: 2, memoryMiB: 4096 });
   }
 }
 
+/** A guest of this process's nodes. */
+function anyGuest(): number {
+  const node = mine[Math.floor(Math.random() * mine.length)] ?? 0;
+  return node + order.nodes * Math.floor((Math.random() * (guests - node)) / order.nodes);
+}
+
 function changeOne(): void {
   const now = performance.now();
-  let i = Math.floor(Math.random() * guests);
-  for (let tries = 0; now - (changedAt.get(i) ?? 0) < restMilliseconds; tries++) {
+  let i = anyGuest();
+  for (let tries = 0; now - (changedAt.get(i) ?? Number.NEGATIVE_INFINITY) < restMilliseconds; tries++) {
     if (tries > 100) return;
-    i = Math.floor(Math.random() * guests);
+    i = anyGuest();
   }
   changedAt.set(i, now);
-  const machine = members[i % members.length]?.machine;
+  const machine = members.get(i % order.nodes)?.machine;
   const uuid = guestUuid(i);
   const state = machine?.domains.get(uuid)?.state === "running" ? "paused" : "running";
   tell({ hear: "changed", uuid, state, at: performance.timeOrigin + now });
@@ -182,18 +211,18 @@ realClock.every(tickMilliseconds, () => {
 
 function obey(saying: Saying): void {
   if (saying.say === "hold") {
-    for (const { hypervisor } of members) hypervisor.hold();
+    for (const { hypervisor } of members.values()) hypervisor.hold();
     return;
   }
   if (saying.say === "guests") {
     addGuests(saying.count);
-    for (const { hypervisor } of members) hypervisor.release();
+    for (const { hypervisor } of members.values()) hypervisor.release();
     tell({ hear: "guests" });
     return;
   }
   perSecond = saying.perSecond;
-  const lags = members.flatMap(({ outbox }) => outbox.lags);
-  for (const { outbox } of members) outbox.lags = [];
+  const lags = [...members.values()].flatMap(({ outbox }) => outbox.lags);
+  for (const { outbox } of members.values()) outbox.lags = [];
   if (perSecond === 0) tell({ hear: "lags", lags });
 }
 

@@ -5,7 +5,9 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { PayloadOf } from "jimv";
+import type { MigrationJob } from "../../src/core/libvirt/hypervisor.ts";
 import { openHypervisor, type RealHypervisor } from "../../src/core/libvirt/real.ts";
+import type { Dirtied } from "../../src/plugins/migration/estimate.ts";
 import type { migrateGuest } from "../../src/plugins/migration/tasks.ts";
 import { LabNode } from "../../tests/lab/node.ts";
 import { Room } from "../../tests/lab/room.ts";
@@ -42,6 +44,9 @@ const ticksPerSecond = 100;
 const numbersAt = { used: 496, set: 500, perTick: 504, mark: 510 } as const;
 const bootMark = 0xaa55;
 const sectorBytes = 512;
+
+/** Each migration's samples go into this folder, if there is one: estimators can be compared on them afterwards. */
+const traceFolder = process.env.JIMV_BENCH_TRACES;
 
 /** What was told and what was so, at one moment; seconds since the migration began. */
 interface Look {
@@ -175,13 +180,27 @@ async function migrateOnce({ room, from, to, mover, program, kind, port }: Groun
     memoryPort: null,
     diskPort: null,
   };
+  const known = { dirtied: [] as Dirtied[], usedBytes: await from.hypervisor.migrations.usedBytes(uuid) };
+  const { migrations } = from.hypervisor;
+  const measure = migrations.measureDirtied.bind(migrations);
+  migrations.measureDirtied = async (guest, seconds) => {
+    const bytes = await measure(guest, seconds);
+    if (bytes !== null) known.dirtied.push({ seconds, bytes });
+    return bytes;
+  };
   const { id, ended } = mover.begin(payload);
   const linear = await watch(from.hypervisor, uuid, ended);
+  migrations.measureDirtied = measure;
   const end = await ended;
   if (end.state !== "succeeded") throw new Error(`a migration ended so: ${JSON.stringify(end)}`);
   await to.hypervisor.destroy(uuid);
   await to.hypervisor.undefine(uuid);
   const told = mover.told.get(id) ?? [];
+  if (traceFolder)
+    writeFileSync(
+      join(traceFolder, `${port}.json`),
+      JSON.stringify({ kind, known, began: linear.began, over: linear.over, samples: linear.samples, told }),
+    );
   const { began, over } = linear;
   const looks = linear.looks.map(({ at, left }): Look => {
     const last = told.findLast((each) => each.at <= at);
@@ -201,6 +220,7 @@ async function migrateOnce({ room, from, to, mover, program, kind, port }: Groun
 /** libvirt's own figures from the migration's beginning to its end, and what a straight line through them says. */
 async function watch(hypervisor: RealHypervisor, uuid: string, ended: Promise<unknown>) {
   const looks: { at: number; left: number | null }[] = [];
+  const samples: (MigrationJob & { at: number })[] = [];
   let isOver = false;
   void ended.then(() => {
     isOver = true;
@@ -214,12 +234,13 @@ async function watch(hypervisor: RealHypervisor, uuid: string, ended: Promise<un
       over = at;
       const done = job.memoryTotalBytes - job.memoryLeftBytes;
       const elapsed = (at - began) / 1000;
+      samples.push({ ...job, at });
       looks.push({ at, left: done > 0 && elapsed > 0 ? (elapsed * job.memoryLeftBytes) / done : null });
     }
     await Bun.sleep(lookMilliseconds);
   }
   if (looks.length < 3) throw new Error("the migration was over before it could be looked at");
-  return { began, over: over + lookMilliseconds / 2, looks };
+  return { began, over: over + lookMilliseconds / 2, looks, samples };
 }
 
 /** The error of a time left as a share of the true one, percent, where `share` of the way is over. */

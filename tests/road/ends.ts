@@ -39,13 +39,16 @@ export class TestNode {
   private readonly folder = mkdtempSync(join(tmpdir(), "jimv-road-"));
   private undos: Undo[] = [];
 
-  constructor(readonly name: string) {
+  constructor(
+    readonly name: string,
+    private readonly machine = name,
+  ) {
     this.outbox = new Outbox(join(this.folder, "outbox.sqlite"), realClock, name);
   }
 
   /** Begins to pump onto this road. */
   on(road: NodeRoad): this {
-    const sender = () => ({ incarnation: 1, machine: this.name });
+    const sender = () => ({ incarnation: 1, machine: this.machine });
     const pump = new Pump({ clock: realClock, road, log, outbox: this.outbox }, sender);
     this.undos.push(
       road.onCommand((command) => {

@@ -2,8 +2,16 @@
  * A cluster of the compiled executable on one machine: real MariaDB, real Redis, controllers and nodes as processes
  * of their own. Nodes use libvirt's test driver unless told otherwise.
  */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
 import { randomPassword } from "../../src/core/vault.ts";
 import { type Answer, executable, until } from "./app.ts";
 import { startMariadb, type TestMariadb } from "./mariadb.ts";
@@ -11,6 +19,30 @@ import { startRedis, type TestRedis } from "./redis.ts";
 
 const startMilliseconds = 60_000;
 const stopMilliseconds = 20_000;
+
+/** With the process id of the tests that made it. */
+const prefix = "/var/tmp/jimv-cluster-";
+
+/** Removes what tests that were killed have left: their programs, which know them by a folder, and the folder. */
+function sweep(): void {
+  for (const name of readdirSync(dirname(prefix))) {
+    const path = join(dirname(prefix), name);
+    const pid = path.startsWith(prefix) && /^(\d+)-/.exec(path.slice(prefix.length))?.[1];
+    if (!pid || existsSync(`/proc/${pid}`)) continue;
+    endProcessesIn(path);
+    rmSync(path, { recursive: true, force: true });
+  }
+}
+
+/** Ends the processes that work in a folder. */
+function endProcessesIn(folder: string): void {
+  for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name)))
+    try {
+      if (readlinkSync(`/proc/${pid}/cwd`) === folder) process.kill(Number(pid), "SIGKILL");
+    } catch {
+      // It has ended meanwhile.
+    }
+}
 
 /** One running program. */
 export class Program {
@@ -144,7 +176,8 @@ export class Cluster {
   static async open(
     options: ClusterOptions = {},
   ): Promise<{ cluster: Cluster; controller: ClusterController }> {
-    const folder = mkdtempSync("/var/tmp/jimv-cluster-");
+    sweep();
+    const folder = mkdtempSync(`${prefix}${process.pid}-`);
     const [mariadb, redis] = await Promise.all([startMariadb(options.mariadb), startRedis()]);
     const database = await mariadb.database();
     const passwordFile = join(folder, "mysql");
