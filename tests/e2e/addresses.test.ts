@@ -122,10 +122,13 @@ test("its page and the pool's page say who has which address; an address that th
   );
   await page.goto(`${app.url}/guests/${uuid}`);
   await page.waitForSelector("#guest-facts >> text=not in use");
+  // And what it has instead was not booked.
+  await page.waitForSelector("#guest-facts >> text=not booked");
   await picture("guest-address-differs");
   await page.goto(`${app.url}/ip-pools`);
   await page.click("#ip-pools >> text=lan");
   await page.waitForSelector("#held-addresses >> text=web");
+  await page.waitForSelector("#held-addresses >> text=not in use");
   await liveStreamOpen(page);
   expect(await page.locator(".range-picture rect.used").count()).toBe(1);
   await picture("ip-pool");

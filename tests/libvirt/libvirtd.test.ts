@@ -194,6 +194,7 @@ describe("lifecycle", () => {
     expect(xml).not.toContain("secret");
     // No program in it asks for one; the guest of the end-to-end tests does.
     expect(await hypervisor.leases(uuid)).toEqual([]);
+    expect(await hypervisor.neighbours(uuid)).toEqual([]);
   }, 60_000);
 });
 

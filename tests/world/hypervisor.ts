@@ -306,6 +306,9 @@ export class PretendedHypervisor implements Hypervisor {
   leases(uuid: string): Promise<GuestAddress[]> {
     return this.ask("leases", () => this.need(uuid).leases ?? []);
   }
+  neighbours(uuid: string): Promise<GuestAddress[]> {
+    return this.ask("neighbours", () => this.need(uuid).neighbours ?? []);
+  }
   async screenshot(): Promise<never> {
     throw failWith("unsupported");
   }

@@ -33,6 +33,8 @@ export interface PretendedDomain {
   hostname: string | null;
   /** What its network's DHCP server gave it. */
   leases?: GuestAddress[];
+  /** At which addresses its node has spoken with it. */
+  neighbours?: GuestAddress[];
   /** What its agent says of its interfaces, in the agent's own shape. */
   agentInterfaces?: unknown;
   /** It is on its way here, and runs elsewhere as yet. */

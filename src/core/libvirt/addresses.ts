@@ -1,23 +1,24 @@
-/** Addresses that the host's own DHCP server (libvirt's dnsmasq) gave to a domain. Runs in call workers. */
+/** Addresses of a domain as its host knows them: from its own DHCP server (libvirt's dnsmasq), or its ARP table. Runs in call workers. */
 import { type Pointer, read } from "bun:ffi";
 import { borrowString, type Context, numberOf, out, outPointer, using } from "./call.ts";
 import { withDomain } from "./domain.ts";
 import type { GuestAddress } from "./hypervisor.ts";
 
-/** VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_LEASE */
-const fromLeases = 0;
+/** VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_LEASE and _ARP (libvirt 4.2). */
+const sources = { lease: 0, arp: 2 } as const;
+export type AddressSource = keyof typeof sources;
 /** sizeof(virDomainIPAddress): int type @0; char *addr @8; unsigned int prefix @16 */
 const addressBytes = 24;
 
-/** Only what is leased now; a domain that does not run has none. */
-export function leases(context: Context, uuid: string): GuestAddress[] {
+/** Only what is leased now, or whom the host has spoken with; a domain that does not run has none. */
+export function hostAddresses(context: Context, uuid: string, source: AddressSource): GuestAddress[] {
   const { lib } = context;
   return withDomain(context, uuid, (domain) => {
     const array = out(8);
     const count = numberOf(
       context,
       "read the addresses of the domain",
-      lib.virDomainInterfaceAddresses(domain, array, fromLeases, 0),
+      lib.virDomainInterfaceAddresses(domain, array, sources[source], 0),
     );
     const found: GuestAddress[] = [];
     const interfaces = outPointer(array);

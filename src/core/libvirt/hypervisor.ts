@@ -435,6 +435,11 @@ export interface Hypervisor {
 
   /** What the host's own DHCP server gave to a running guest; of a bridged one it knows nothing. */
   leases(uuid: string): Promise<GuestAddress[]>;
+  /**
+   * At which addresses the host has spoken with a running guest (its ARP table), also ones that the guest has left
+   * lately. Their prefix is 0: nobody says it.
+   */
+  neighbours(uuid: string): Promise<GuestAddress[]>;
 
   /** One bulk call for all domains, never one per guest. */
   stats(): Promise<DomainStats[]>;

@@ -1,6 +1,6 @@
 /** What the main thread and the workers say to each other. All of it survives structured cloning. */
 
-import { leases } from "./addresses.ts";
+import { hostAddresses } from "./addresses.ts";
 import type { Context } from "./call.ts";
 import * as connection from "./connection.ts";
 import * as domain from "./domain.ts";
@@ -33,7 +33,7 @@ export const calls = {
   detachDisk: domain.detachDisk,
   agent: domain.agent,
   setUserPassword: domain.setUserPassword,
-  leases,
+  hostAddresses,
   migrate: migration.migrate,
   migratedXml: migration.storedXml,
   jobStats: migration.jobStats,

@@ -327,7 +327,11 @@ export class RealHypervisor implements Hypervisor {
   }
 
   leases(uuid: string): Promise<GuestAddress[]> {
-    return this.session.call("short", "leases", [uuid]);
+    return this.session.call("short", "hostAddresses", [uuid, "lease"]);
+  }
+
+  neighbours(uuid: string): Promise<GuestAddress[]> {
+    return this.session.call("short", "hostAddresses", [uuid, "arp"]);
   }
 
   screenshot(uuid: string): Promise<{ mime: string; data: Uint8Array }> {

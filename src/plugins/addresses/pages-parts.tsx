@@ -113,6 +113,8 @@ const tones = { used: "accent", reserved: "warn", resting: undefined, free: "ok"
 /** A held address and the name of the guest that has it. */
 export interface HeldRow extends AddressView {
   guestName: string | null;
+  /** Its guest runs, and does not use it. */
+  isUnused: boolean;
 }
 
 function heldTable(viewer: Viewer): TableSpec<HeldRow> {
@@ -136,9 +138,19 @@ function heldTable(viewer: Viewer): TableSpec<HeldRow> {
         label: () => say(lang, "label.state"),
         width: "m",
         card: "state",
-        cell: ({ state }) => {
+        cell: ({ state, isUnused }) => {
           const tone = tones[state];
-          return <Tag {...(tone ? { tone } : {})}>{t(`addresses.page.state.${state}`)}</Tag>;
+          return (
+            <>
+              <Tag {...(tone ? { tone } : {})}>{t(`addresses.page.state.${state}`)}</Tag>
+              {isUnused ? (
+                <span title={t("addresses.page.unusedHint")}>
+                  {" "}
+                  <Tag tone="warn">{t("addresses.page.unused")}</Tag>
+                </span>
+              ) : null}
+            </>
+          );
         },
       },
       {

@@ -132,8 +132,12 @@ async function sceneOf(id: string, { service, guests }: Needs): Promise<PoolScen
   const pool = await service.need(id);
   const { items, total } = await service.held(id, { limit: heldShown, offset: 0 });
   const views = await guests.views([...new Set(items.flatMap((row) => row.guestUuid ?? []))]);
-  const names = new Map(views.map((guest) => [guest.uuid, guest.name]));
-  const held = items.map((row) => ({ ...row, guestName: names.get(row.guestUuid ?? "") ?? null }));
+  const holders = new Map(views.map((guest) => [guest.uuid, guest]));
+  const held = items.map((row) => {
+    const holder = holders.get(row.guestUuid ?? "");
+    const isUnused = holder?.unusedAddresses.includes(row.address) ?? false;
+    return { ...row, guestName: holder?.name ?? null, isUnused };
+  });
   return { pool, squares: await squaresOf(pool, service), held, total };
 }
 

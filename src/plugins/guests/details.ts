@@ -15,7 +15,7 @@ export const AddressesReport = Type.Object({
         Type.Object({
           address: Type.String({ maxLength: 45 }),
           prefix: Type.Integer({ minimum: 0, maximum: 128 }),
-          source: Type.Union([Type.Literal("lease"), Type.Literal("agent")]),
+          source: Type.Union([Type.Literal("lease"), Type.Literal("agent"), Type.Literal("arp")]),
         }),
         { maxItems: 16 },
       ),

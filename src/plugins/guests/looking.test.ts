@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { eq, timing, update } from "jimv";
 import { someone, World } from "../../../tests/world/world.ts";
+import { addressService } from "../addresses/index.ts";
 import { readAgentInterfaces } from "./looking.ts";
 import { guestDetails, guests } from "./schema.ts";
 
@@ -52,6 +53,34 @@ describe("what a node sees of its guests", () => {
     expect((await world.guestService.get(uuid)).addresses).toEqual(["10.0.0.7", "2001:db8::7"]);
     const page = await world.guestService.list({ page: 1, pageSize: 10 });
     expect(page.items.map((guest) => guest.addresses)).toEqual([["10.0.0.7", "2001:db8::7"]]);
+  });
+
+  test("without an agent the node's ARP table counts; what differs from the booked address is told", async () => {
+    const pool = { name: "lan", first: "10.0.0.5", last: "10.0.0.9", prefix: 24, isDefault: false };
+    const { id } = await world.use(addressService).create(pool);
+    await world.create({ name: "web", templateId: "none", extras: { addresses: { ipv4Pool: id } } });
+    await world.clock.advance(10_000);
+    const [guest] = await world.guests();
+    const uuid = guest?.uuid ?? "";
+    const domain = world.machine().domains.get(uuid);
+    const [mac = ""] = (domain?.spec.interfaces ?? []).map((one) => one.mac);
+    if (!domain) throw new Error("no guest");
+    const differences = async () => {
+      const { unusedAddresses, unbookedAddresses } = await world.guestService.get(uuid);
+      return [unusedAddresses, unbookedAddresses];
+    };
+    domain.agentAfter = null;
+    expect(await differences()).toEqual([[], []]);
+    domain.neighbours = [{ mac, address: "10.0.0.77", prefix: 0 }];
+    await world.clock.advance(400_000);
+    expect(await seen(uuid)).toEqual([{ address: "10.0.0.77", prefix: 0, source: "arp" }]);
+    expect(await differences()).toEqual([["10.0.0.5"], ["10.0.0.77"]]);
+    // An agent knows better, and a lease of the first boot is no strange address.
+    domain.agentAfter = 0;
+    domain.agentInterfaces = agentSays(mac, "10.0.0.5", "2001:db8::9");
+    domain.leases = [{ mac, address: "10.0.0.150", prefix: 24 }];
+    await world.clock.advance(400_000);
+    expect(await differences()).toEqual([[], []]);
   });
 
   test("a silent agent takes nothing back, a libvirtd that is away neither, a guest that is off has none", async () => {

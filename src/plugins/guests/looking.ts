@@ -130,7 +130,10 @@ export class Looking {
     this.context.report("guests.addresses", { uuid, interfaces }, `guests.addresses:${uuid}`);
   }
 
-  /** The host's leases and what the guest's agent says; the first to name an address has named it. */
+  /**
+   * The host's leases and what the guest's agent says; the first to name an address has named it. The host's ARP table
+   * is asked only of guests whose agent never answered: it remembers addresses that a guest has left.
+   */
   private async addressesOf(uuid: string, told: string): Promise<Seen[]> {
     const found = new Map<string, ObservedAddress[]>();
     const add = (mac: string, one: ObservedAddress): void => {
@@ -142,10 +145,15 @@ export class Looking {
       add(mac, { address, prefix, source: "lease" });
     const said = await this.agentAddresses(uuid);
     if (said) for (const { mac, address, prefix } of said) add(mac, { address, prefix, source: "agent" });
-    // An agent that is silent for a moment takes back nothing that it said.
-    else
-      for (const { mac, addresses } of told === "" ? [] : (JSON.parse(told) as Seen[]))
-        for (const one of addresses) if (one.source === "agent") add(mac, one);
+    else {
+      // An agent that is silent for a moment takes back nothing that it said.
+      const before = (told === "" ? [] : (JSON.parse(told) as Seen[])).flatMap(({ mac, addresses }) =>
+        addresses.filter(({ source }) => source === "agent").map((one) => ({ mac, one })),
+      );
+      for (const { mac, one } of before) add(mac, one);
+      const spoken = before.length > 0 ? [] : await this.context.hypervisor.neighbours(uuid);
+      for (const { mac, address, prefix } of spoken) add(mac, { address, prefix, source: "arp" });
+    }
     return [...found]
       .map(([mac, addresses]) => ({ mac, addresses: addresses.slice(0, mostAddresses) }))
       .sort((a, b) => (a.mac < b.mac ? -1 : 1))

@@ -16,7 +16,7 @@ import {
 } from "jimv/ui";
 import { lookState, taskErrorText, taskHref, taskTitle } from "../tasks/index.ts";
 import type { GuestScene } from "./pages-guest-head.tsx";
-import { bytesPerGiB, Differs, differingAddresses, hrefOf, mayAct } from "./pages-parts.tsx";
+import { bytesPerGiB, Differs, hrefOf, mayAct } from "./pages-parts.tsx";
 import type { GuestDetail, GuestDiskView } from "./views.ts";
 import { wordsOf } from "./words-pages.ts";
 
@@ -50,7 +50,7 @@ export function GuestFacts({ scene: { guest }, viewer }: { scene: GuestScene; vi
             value: (
               <>
                 {address}
-                {differingAddresses(guest).includes(address) ? <Differs viewer={viewer} /> : null}
+                {guest.unusedAddresses.includes(address) ? <Differs how="unused" viewer={viewer} /> : null}
               </>
             ),
             mono: true,
@@ -59,7 +59,14 @@ export function GuestFacts({ scene: { guest }, viewer }: { scene: GuestScene; vi
           ...guest.interfaces.flatMap(({ addresses }) =>
             addresses.map(({ address, prefix, source }) => ({
               label: t("guests.page.address"),
-              value: <span title={t(`guests.page.addressBy.${source}`, { prefix })}>{address}</span>,
+              value: (
+                <>
+                  <span title={t(`guests.page.addressBy.${source}`, { prefix })}>{address}</span>
+                  {guest.unbookedAddresses.includes(address) ? (
+                    <Differs how="unbooked" viewer={viewer} />
+                  ) : null}
+                </>
+              ),
               mono: true,
               copy: address,
             })),

@@ -230,12 +230,15 @@ export function guestTable(viewer: Viewer): TableSpec<GuestView> {
         cell: (guest) => {
           const [first, ...more] = addressesOf(guest);
           if (first === undefined) return <span class="dim">–</span>;
-          const differing = differingAddresses(guest);
           return (
             <span class="mono" title={[first, ...more].join("\n")}>
               {first}
               {more.length > 0 ? <span class="dim"> +{more.length}</span> : null}
-              {differing.length > 0 ? <Differs viewer={viewer} /> : null}
+              {guest.unusedAddresses.length > 0 ? (
+                <Differs how="unused" viewer={viewer} />
+              ) : guest.unbookedAddresses.length > 0 ? (
+                <Differs how="unbooked" viewer={viewer} />
+              ) : null}
             </span>
           );
         },
@@ -308,19 +311,14 @@ const addressesOf = ({ bookedAddresses, addresses }: GuestView): string[] => [
   ...new Set([...bookedAddresses, ...addresses]),
 ];
 
-/** Booked addresses that a guest does not use, as far as its agent tells; none while nothing is known of it. */
-export const differingAddresses = ({ state, bookedAddresses, addresses }: GuestView): string[] =>
-  state === "running" && addresses.length > 0
-    ? bookedAddresses.filter((address) => !addresses.includes(address))
-    : [];
-
-export function Differs({ viewer }: { viewer: Viewer }) {
+/** The mark of an address: booked and not used, or used and not booked. */
+export function Differs({ how, viewer }: { how: "unused" | "unbooked"; viewer: Viewer }) {
   const t = wordsOf(viewer.language);
   return (
     <>
       {" "}
-      <span title={t("guests.page.addressDiffersHint")}>
-        <Tag tone="warn">{t("guests.page.addressDiffers")}</Tag>
+      <span title={t(`guests.page.${how}Hint`)}>
+        <Tag tone="warn">{t(`guests.page.${how}`)}</Tag>
       </span>
     </>
   );

@@ -87,11 +87,11 @@ export const guests = table(
 );
 export type Guest = Row<typeof guests>;
 
-/** An address that a guest was seen with, and who said so: the host's DHCP server, or the agent in the guest. */
+/** An address that a guest was seen with, and who said so: the host's DHCP server or ARP table, or the guest's agent. */
 export interface ObservedAddress {
   address: string;
   prefix: number;
-  source: "lease" | "agent";
+  source: "lease" | "agent" | "arp";
 }
 
 export const guestInterfaces = table(

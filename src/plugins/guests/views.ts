@@ -74,6 +74,10 @@ export interface GuestView {
   addresses: string[];
   /** Those that were booked for it, whether it uses them or not. */
   bookedAddresses: string[];
+  /** Booked ones that it does not use; none while nothing is known of it. */
+  unusedAddresses: string[];
+  /** IPv4 addresses that it uses beside the one that was booked for it. */
+  unbookedAddresses: string[];
   vncPort: number | null;
   /** What may be asked of it now. */
   actions: readonly Action[];
@@ -142,9 +146,15 @@ export const GuestSchema = Type.Object({
   userName: Type.String(),
   hasPassword: Type.Boolean(),
   hostname: Type.String(),
-  addresses: Type.Array(Type.String(), { description: "Seen by the node's DHCP server or the guest agent" }),
+  addresses: Type.Array(Type.String(), {
+    description: "Told by the node's DHCP server, the guest agent or, without one, the node's ARP table",
+  }),
   bookedAddresses: Type.Array(Type.String(), {
     description: "From address pools; [] for a guest that asks DHCP",
+  }),
+  unusedAddresses: Type.Array(Type.String(), { description: "Booked ones that it does not use" }),
+  unbookedAddresses: Type.Array(Type.String(), {
+    description: "IPv4 addresses that it uses beside the one booked for it",
   }),
   vncPort: nullable(Type.Integer()),
   actions: Type.Array(literals(guestActions), { description: "What may be asked of it now" }),
@@ -195,7 +205,7 @@ export const GuestDetailSchema = Type.Composite([
           Type.Object({
             address: Type.String(),
             prefix: Type.Integer(),
-            source: literals(["lease", "agent"]),
+            source: literals(["lease", "agent", "arp"]),
           }),
         ),
       }),
@@ -204,6 +214,25 @@ export const GuestDetailSchema = Type.Composite([
     observedAt: nullable(Type.Integer()),
   }),
 ]);
+
+/** How what was booked for a guest that runs differs from what it was seen with. */
+function differences(
+  { state }: Pick<Guest, "state">,
+  { booked, interfaces }: { booked: string[]; interfaces: readonly GuestInterface[] },
+): Pick<GuestView, "unusedAddresses" | "unbookedAddresses"> {
+  const seen = interfaces.flatMap(({ addresses }) => addresses ?? []);
+  if (state !== "running" || seen.length === 0 || booked.length === 0)
+    return { unusedAddresses: [], unbookedAddresses: [] };
+  const used = new Set(seen.map(({ address }) => address));
+  // A lease may be of its first boot, and IPv6 guests choose addresses by themselves.
+  const isStrange = ({ address, source }: ObservedAddress): boolean =>
+    source !== "lease" && isIpv4(address) && !booked.includes(address);
+  return {
+    unusedAddresses: booked.filter((address) => !used.has(address)),
+    unbookedAddresses: booked.some(isIpv4) ? seen.filter(isStrange).map(({ address }) => address) : [],
+  };
+}
+const isIpv4 = (address: string): boolean => !address.includes(":");
 
 /** Of all interfaces in their order, those that people type more often first. */
 function addressesOf(interfaces: readonly GuestInterface[]): string[] {
@@ -256,6 +285,7 @@ export function guestView(
     hostname: guest.hostname,
     addresses: addressesOf(of.interfaces),
     bookedAddresses: of.booked,
+    ...differences(guest, of),
     vncPort: guest.vncPort,
     actions: allowed[guest.state],
     tasks: [...of.tasks]

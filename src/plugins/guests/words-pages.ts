@@ -86,9 +86,13 @@ export const pageTexts = {
     "guests.page.hostname": "Host name",
     "guests.page.address": "Address",
     "guests.page.bookedAddress": "Booked address",
-    "guests.page.addressDiffers": "not in use",
-    "guests.page.addressDiffersHint":
+    "guests.page.unused": "not in use",
+    "guests.page.unusedHint":
       "Booked for this guest, but the guest does not have it: set it up in the guest.",
+    "guests.page.unbooked": "not booked",
+    "guests.page.unbookedHint":
+      "The guest uses it, but another one is booked for it. Somebody may get this address, too.",
+    "guests.page.addressBy.arp": "Seen by the node, which has spoken with the guest there",
     "guests.page.addressBy.lease": "/{prefix}, given by the node's DHCP server",
     "guests.page.addressBy.agent": "/{prefix}, told by the guest agent",
     "guests.page.screen": "Screen",
@@ -260,8 +264,12 @@ export const pageTexts = {
     "guests.page.hostname": "主机名",
     "guests.page.address": "地址",
     "guests.page.bookedAddress": "登记的地址",
-    "guests.page.addressDiffers": "未使用",
-    "guests.page.addressDiffersHint": "已为此虚拟机登记，但虚拟机并未使用：请在虚拟机内设置。",
+    "guests.page.unused": "未使用",
+    "guests.page.unusedHint": "已为此虚拟机登记，但虚拟机并未使用：请在虚拟机内设置。",
+    "guests.page.unbooked": "未登记",
+    "guests.page.unbookedHint":
+      "虚拟机正在使用此地址，但为它登记的是另一个地址。此地址可能被分配给别的虚拟机。",
+    "guests.page.addressBy.arp": "节点曾在此地址与虚拟机通信",
     "guests.page.addressBy.lease": "/{prefix}，由节点的 DHCP 分配",
     "guests.page.addressBy.agent": "/{prefix}，由虚拟机代理上报",
     "guests.page.screen": "屏幕",
