@@ -125,6 +125,21 @@ test("a job is made in the browser: its rules in order, what is wrong said at it
   await add("run", "", "printf '%s\\n' {PASSWORD} >/root/said; echo \"it is {PASSWORD}\"");
   await page.click('#rule-dialog button[type="submit"]');
   await page.waitForSelector("#job-rules >> text=printf");
+  // There and back: a rule that moves goes to the end.
+  const other = await job("Other", []);
+  const greeting = page.url().split("/").at(-1) ?? "";
+  type Body = { rules: { id: string; kind: string }[] };
+  const rulesOf = async (id: string) => (await app.ask<Body>("GET", `/boot-jobs/${id}`)).rules;
+  const second = (await rulesOf(greeting))[1]?.id ?? "";
+  await page.click(`[popovertarget="rule-${second}-menu"]`);
+  await page.click(`#rule-${second}-menu >> text=Move to another job`);
+  await page.selectOption('#move-rule select[name="jobId"]', { label: "Other" });
+  await page.click('#move-rule button[type="submit"]');
+  await page.waitForSelector("#job-rules >> text=stands for it", { state: "detached" });
+  expect((await rulesOf(other)).map(({ kind }) => kind)).toEqual(["append"]);
+  await app.ask("POST", `/boot-jobs/${other}/rules/${second}/move`, { jobId: greeting });
+  await page.waitForSelector("#job-rules >> text=stands for it");
+  expect((await rulesOf(greeting)).map(({ kind }) => kind)).toEqual(["write", "run", "append"]);
   await still();
   await picture("boot-job");
 });

@@ -21,6 +21,8 @@ export class GuestFiles {
   /** Paths that can't be written. */
   readonly broken = new Set<string>();
   launches = 0;
+  /** Folders that were labelled anew. */
+  readonly labelled: string[] = [];
 }
 
 export function pretendedAppliance(
@@ -101,6 +103,7 @@ function sessionOn(process: PretendedProcess, disk: GuestFiles): ApplianceSessio
         put(`${work}/code`, `${disk.codes.get(command) ?? 0}\n`);
         put(`${work}/output`, `ran ${command}`);
       }),
+    relabel: (folders) => call("relabel", () => void disk.labelled.push(...folders)),
     sync: () => call("sync", sync),
     close: () => call("close", sync),
   };

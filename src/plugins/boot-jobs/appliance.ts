@@ -36,6 +36,8 @@ export interface ApplianceSession {
   remove(path: string): Promise<void>;
   /** Runs a shell script that lies in the guest, in the guest's own root. */
   runScript(path: string): Promise<void>;
+  /** Labels what is in these folders for the guest's SELinux, or has its next boot do it; nothing where it has none. */
+  relabel(folders: readonly string[]): Promise<void>;
   /** Everything so far is on the guest's disks when this returns. */
   sync(): Promise<void>;
   /** Unmounts, and ends the small machine. The disks are free when this returns. */

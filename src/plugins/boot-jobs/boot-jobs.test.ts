@@ -156,6 +156,8 @@ describe("boot jobs", () => {
     expect(files.durable.get("/etc/hosts")).toBe("10.0.0.1 a\n10.0.0.2 b\n");
     expect(files.commands).toEqual([`echo "\${JIMV_PASSWORD}" >/x`]);
     expect(files.launches).toBe(1);
+    // A command may have changed anything.
+    expect(files.labelled).toEqual(["/"]);
     const rows = await it.queued();
     expect(rows.map(({ state, pendingKey }) => [state, pendingKey])).toEqual([
       ["done", null],

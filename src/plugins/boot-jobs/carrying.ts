@@ -44,6 +44,7 @@ export async function carryOut(plan: Plan, { appliance, signal, progress }: Carr
   const outcomes: Outcome[] = [];
   const total = plan.jobs.reduce((sum, job) => sum + job.rules.length, 0) + 1;
   let done = 0;
+  const touched = new Set<string>();
   let session: ApplianceSession | null = null;
   try {
     for (const job of plan.jobs) {
@@ -53,7 +54,7 @@ export async function carryOut(plan: Plan, { appliance, signal, progress }: Carr
           session = await appliance.open({ uuid: plan.guest, disks: plan.disks, signal });
           await tidy(session, plan);
         }
-        const one = new JobRun(session, plan, job, log, () => progress(++done, total));
+        const one = new JobRun(session, plan, job, log, touched, () => progress(++done, total));
         outcomes.push(await one.run());
       } catch (error) {
         signal.throwIfAborted();
@@ -68,6 +69,7 @@ export async function carryOut(plan: Plan, { appliance, signal, progress }: Carr
         }
       }
     }
+    if (session) await relabelled(session, touched);
     await session?.close();
   } catch (error) {
     await appliance.end(plan.guest);
@@ -78,6 +80,15 @@ export async function carryOut(plan: Plan, { appliance, signal, progress }: Carr
   }
   return outcomes;
 }
+
+/** Files that were written here have no label, and a guest with SELinux would not read them. */
+async function relabelled(session: ApplianceSession, touched: ReadonlySet<string>): Promise<void> {
+  if (session.system !== "linux" || touched.size === 0) return;
+  await session.relabel(touched.has("/") ? ["/"] : [...touched]);
+}
+
+/** The folder at the top that a path is in; what is above it may have been made along with it. */
+const topOf = (path: string): string => `/${path.split("/")[1] ?? ""}`;
 
 function applianceError(error: unknown): { word: string; detail: string } {
   if (error instanceof ApplianceError) return error;
@@ -115,6 +126,8 @@ class JobRun {
     private readonly plan: Plan,
     private readonly job: PlannedJob,
     private readonly log: string[],
+    /** Folders in which files were changed. */
+    private readonly touched: Set<string>,
     private readonly ruleDone: () => void,
   ) {
     this.folder = folderOf(session);
@@ -124,6 +137,8 @@ class JobRun {
   async run(): Promise<Outcome> {
     const { job, log } = this;
     const before = await this.readMark();
+    // What went before its node died has not been labelled.
+    if (before) this.touched.add("/");
     if (before?.ended)
       return outcomeOf(job, before.ended.state, before.ended.word, before.ended.args, before.log);
     log.push(...(before?.log ?? []));
@@ -160,6 +175,9 @@ class JobRun {
         ? null
         : (sizeBefore ?? ((await session.exists(path)) ? await session.size(path) : 0));
     await this.mark({ rule: at, size, log, ended: null });
+    this.touched.add(topOf(this.folder));
+    // A command may change anything.
+    this.touched.add(rule.kind === "run" ? "/" : topOf(path));
     if (rule.kind === "run") return this.command(rule, line);
     const text = this.lineEnds(filled(rule.content, this.values()));
     const parent = path.slice(0, path.lastIndexOf("/"));

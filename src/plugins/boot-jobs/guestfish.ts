@@ -15,6 +15,10 @@ const workFolder = "/run/jimv/boot-jobs";
 const folderOf = (uuid: string): string => `${workFolder}/${uuid}`;
 const errorTailCharacters = 2000;
 
+const selinuxConfig = "/etc/selinux/config";
+/** A guest that finds it labels all its files at its next boot, and boots once more. */
+const selinuxNote = "/.autorelabel";
+
 type Child = Bun.Subprocess<"pipe", "pipe", "pipe">;
 
 /** A text as guestfish reads it in double quotes. */
@@ -296,6 +300,24 @@ class GuestfishSession implements ApplianceSession {
 
   async runScript(path: string): Promise<void> {
     await this.tell(`command ${quoted(`/bin/sh ${path}`)}`, timing.applianceScriptMilliseconds);
+  }
+
+  async relabel(folders: readonly string[]): Promise<void> {
+    if (!(await this.exists(selinuxConfig))) return;
+    const config = await this.read(selinuxConfig);
+    if (!/^\s*SELINUX\s*=\s*(enforcing|permissive)\b/m.test(config)) return;
+    const type = /^\s*SELINUXTYPE\s*=\s*([A-Za-z0-9_-]+)/m.exec(config)?.[1] ?? "targeted";
+    const contexts = `/etc/selinux/${type}/contexts/files/file_contexts`;
+    // First of all the note for the guest, so that it labels by itself whatever becomes of what follows.
+    await this.write(selinuxNote, "", null);
+    const isAble = (await this.tell('feature-available "selinuxrelabel"')).trim() === "true";
+    if (!isAble || !(await this.exists(contexts))) return;
+    for (const folder of folders)
+      await this.tell(
+        `selinux-relabel ${quoted(contexts)} ${quoted(folder)} "force:true"`,
+        timing.applianceScriptMilliseconds,
+      );
+    await this.remove(selinuxNote);
   }
 
   async sync(): Promise<void> {
