@@ -13,6 +13,7 @@ import { Node } from "../../src/core/node.ts";
 import { roadProtocol } from "../../src/core/road/contract.ts";
 import { Outbox } from "../../src/core/road/outbox.ts";
 import { openRedisNodeRoad } from "../../src/core/road/redis-node.ts";
+import { timing } from "../../src/core/timing.ts";
 import { NodeKey } from "../../src/core/vault.ts";
 import { builtInPlugins } from "../../src/plugins/index.ts";
 import type { JoinAnswer, JoinRequest } from "../../src/plugins/program.ts";
@@ -51,6 +52,7 @@ export type Hearing =
   | { hear: "lags"; lags: number[] };
 
 const joinsAtOnce = 4;
+const joinPauseMilliseconds = 500;
 /** A timer that comes no later than this says that the process keeps up with what its nodes do. */
 const keepsUpMilliseconds = 50;
 /** So many in a row, before more nodes join. */
@@ -87,14 +89,20 @@ class TimedOutbox extends Outbox {
 
 const order = JSON.parse(readFileSync(process.argv[2] ?? "", "utf8")) as Order;
 
+/** As a machine does: a controller that is not ready or too busy (5xx) is asked again for a while. */
 async function post<T>(path: string, body: unknown): Promise<T> {
-  const answer = await fetch(`${order.url}/api/v1${path}`, {
-    method: "POST",
-    headers: { authorization: `Bearer ${order.token}`, "content-type": "application/json" },
-    body: JSON.stringify(body),
-  });
-  if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
-  return (await answer.json()) as T;
+  const late = performance.now() + timing.joinPatienceMilliseconds;
+  for (;;) {
+    const answer = await fetch(`${order.url}/api/v1${path}`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${order.token}`, "content-type": "application/json" },
+      body: JSON.stringify(body),
+    });
+    if (answer.ok) return (await answer.json()) as T;
+    const told = `${path}: ${answer.status} ${await answer.text()}`;
+    if (answer.status < 500 || performance.now() > late) throw new Error(told);
+    await realClock.sleep(joinPauseMilliseconds);
+  }
 }
 
 interface Member {

@@ -19,7 +19,7 @@ import {
   type UndoCall,
 } from "jimv";
 import { guestLook } from "../guests/index.ts";
-import type { Dirtied } from "./estimate.ts";
+import { type Dirtied, trusted } from "./estimate.ts";
 import { follow } from "./follow.ts";
 import { migrateGuest } from "./tasks.ts";
 import { whereabouts } from "./whereabouts.ts";
@@ -170,7 +170,7 @@ export function registerOperations(context: NodeContext): void {
         if (bytes === null) break;
         dirtied.push({ seconds, bytes });
       }
-    return { dirtied, usedBytes: await migrations.usedBytes(uuid).catch(() => null) };
+    return { dirtied: trusted(dirtied), usedBytes: await migrations.usedBytes(uuid).catch(() => null) };
   }
 
   async function moveCold(operation: Operation, payload: Payload, peer: PeerHypervisor): Promise<void> {
