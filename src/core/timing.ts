@@ -177,6 +177,23 @@ export const timing = {
   bootJobsKeepMilliseconds: 30 * 24 * 3_600_000,
   /** A guest that was asked to shut down gets this long; then its row says that it did not follow. */
   shutdownPatienceMilliseconds: 180_000,
+  /** A live change of a guest's address is taken back by the guest itself after this, unless the node says that it answers. */
+  replaceTimerMilliseconds: 30_000,
+  /** The new address must answer within this; then the change is taken back at once. Shorter than the guest's timer. */
+  replaceAnswerMilliseconds: 10_000,
+  /** Between two looks at an address that is awaited, first live, then after a boot. */
+  reachAgainMilliseconds: 200,
+  reachBootAgainMilliseconds: 2_000,
+  /** One ping; then the address did not answer. */
+  reachPingSeconds: 1,
+  /** Where a node has no ping: how long ARP gets. */
+  reachKnockMilliseconds: 300,
+  /** A small command about the network; then it is killed and counts as no answer. */
+  reachCommandMilliseconds: 5_000,
+  /** The whole live change of an address, the guest's timer included; then nobody knows, and a person decides. */
+  replaceDeadlineMilliseconds: 180_000,
+  /** A guest that was told at its boot must answer at its new address within this; then a person decides. */
+  replacedCheckDeadlineMilliseconds: 900_000,
   /** Copying an image, defining and starting a guest; then the creation fails and is undone. */
   createDeadlineMilliseconds: 4 * 3_600_000,
   /** Starting, stopping, pausing and the like; then the task fails. */

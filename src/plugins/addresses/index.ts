@@ -7,13 +7,18 @@ import { guestService } from "../guests/index.ts";
 import { nodeService, vncPortsPages } from "../nodes/index.ts";
 import { addressService } from "./contract.ts";
 import { joinGuests } from "./joining.tsx";
+import { joinReplacing } from "./joining-replacing.ts";
 import { addressesMigrations } from "./migrations.ts";
+import { startNode } from "./node.ts";
 import { addressPages } from "./pages.tsx";
 import { portPages, rangeHref } from "./pages-ports.tsx";
+import { replacePages } from "./pages-replace.tsx";
 import { VncPorts } from "./ports.ts";
+import { replaceRoutes } from "./replace-routes.ts";
+import { Replacing } from "./replacing.ts";
 import { AddressSettings } from "./requests.ts";
 import { startRoutes } from "./routes.ts";
-import { addresses, ipPools } from "./schema.ts";
+import { addresses, ipPools, replacements } from "./schema.ts";
 import { Addresses } from "./service.ts";
 import { addressVariables, bootVariables } from "./variables.ts";
 import { addressesWords } from "./words.ts";
@@ -24,7 +29,7 @@ export const addressesPlugin = definePlugin({
   name: "addresses",
   requires: ["nodes", "guests"],
   words: addressesWords,
-  tables: [ipPools, addresses],
+  tables: [ipPools, addresses, replacements],
   migrations: addressesMigrations,
   settings: AddressSettings,
   controller(context) {
@@ -40,5 +45,10 @@ export const addressesPlugin = definePlugin({
     addressPages({ context, service, guests });
     portPages(context, ports);
     context.onStop(context.slots.add(vncPortsPages, rangeHref));
+    const replacing = new Replacing(context, service);
+    joinReplacing(context, replacing);
+    replaceRoutes(context, replacing);
+    replacePages(context, service, replacing);
   },
+  node: (context) => startNode(context),
 });

@@ -56,6 +56,36 @@ export type ReserveAddresses = Static<typeof ReserveAddresses>;
 export const TakeNext = Type.Object({ remark: Type.Optional(Remark) });
 export type TakeNext = Static<typeof TakeNext>;
 
+export const ReplaceAddress = Type.Object({
+  old: Type.Optional(Ip("Which of the guest's booked addresses goes; its first when left out")),
+  address: Type.Optional(Ip("The new address; the next free one of the pool when left out")),
+  pool: Type.Optional(
+    Type.String({
+      maxLength: 36,
+      description: "Whose next free address is taken; the old address's pool when left out",
+    }),
+  ),
+  prefix: Type.Optional(
+    Type.Integer({
+      minimum: 1,
+      maximum: 128,
+      description: "Of a typed address that lies in no pool's network",
+    }),
+  ),
+  gateway: Type.Optional(Ip("Of a typed address that lies in no pool's network")),
+  when: Type.Union([Type.Literal("now"), Type.Literal("boot")], {
+    description: "`now`: live, through the guest agent. `boot`: when JimV starts the guest the next time",
+  }),
+  style: Type.Optional(
+    Type.String({
+      maxLength: 32,
+      description:
+        "How a guest without cloud-init sets its network up, as the boot jobs `Network: <style>` are called",
+    }),
+  ),
+});
+export type ReplaceAddress = Static<typeof ReplaceAddress>;
+
 export const ipPoolSorts = ["name", "first", "used"] as const;
 export const IpPoolListQuery = listQuery({ sort: ipPoolSorts, filters: {} });
 export const AddressListQuery = listQuery({

@@ -1,5 +1,5 @@
 /** Address pools, and every address that is not simply free. */
-import { bigint, index, integer, json, type Row, table, text, time, unique } from "jimv";
+import { bigint, bool, index, integer, json, type Row, table, text, time, unique } from "jimv";
 
 /** Addresses are kept as 32 hexadecimal digits (`ip.ts`), so that text order is their order. */
 const digits = 32;
@@ -42,6 +42,7 @@ export const addresses = table(
   {
     /** The key of the whole table: no address is ever given twice, whatever pools people make. */
     address: text(digits).primaryKey(),
+    /** Empty for one that was typed in and lies in no pool: it is recorded, and dropped when it is released. */
     poolId: text(36).notNull(),
     state: text<HeldState>(16).notNull(),
     /** Who uses it, while it is used. */
@@ -52,7 +53,50 @@ export const addresses = table(
     since: time().notNull(),
     /** Until when a released one rests. */
     restsUntil: time(),
+    /** How the interface is set up, where no pool says it. */
+    prefix: integer(),
+    gateway: text(digits),
   },
   (t) => [index("addresses_free", t.poolId, t.state, t.restsUntil), index("addresses_guest", t.guestUuid)],
 );
 export type AddressRow = Row<typeof addresses>;
+
+/**
+ * `planned`: booked. `applied`: the guest was told, at its boot or through its agent. Ends: `verified` (the new address
+ * answered, the old one was released), `rolledBack` (the guest has its old one, the new one was released), `failed`
+ * (nothing was changed in the guest, the new one was released).
+ */
+export type ReplacementState = "planned" | "applied" | "verified" | "rolledBack" | "failed";
+
+export const replacements = table(
+  "addresses_replacements",
+  {
+    id: text(36).primaryKey(),
+    guestUuid: text(36).notNull(),
+    /** The guest while it is under way: one at a time. */
+    openFor: text(36),
+    mac: text(17).notNull(),
+    oldAddress: text(digits).notNull(),
+    newAddress: text(digits).notNull(),
+    /** `live`: through the guest agent, now. `boot`: at the next start. */
+    way: text<"live" | "boot">(8).notNull(),
+    state: text<ReplacementState>(16).notNull(),
+    /** Counts what the guest's seed was told for it: each telling needs another instance-id. */
+    telling: integer().notNull(),
+    /** The guest's own files don't say yet what is booked: they are told before its next boot. */
+    owed: bool().notNull(),
+    /** The system boot job that tells a guest without cloud-init. */
+    jobId: text(36),
+    taskId: text(36),
+    failedWord: text(64),
+    failedArgs: json<Record<string, string | number>>(),
+    actor: text(128).notNull(),
+    createdAt: time().notNull(),
+    changedAt: time().notNull(),
+  },
+  (t) => [
+    unique("addresses_replacements_open", t.openFor),
+    index("addresses_replacements_guest", t.guestUuid, t.createdAt),
+  ],
+);
+export type Replacement = Row<typeof replacements>;

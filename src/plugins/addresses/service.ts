@@ -23,10 +23,18 @@ import {
 } from "jimv";
 import { Allocator, type Given, isOvertaken, sizeOf } from "./allocator.ts";
 import type { AddressService, AddressValues, AddressView, Booking, Holder, IpPoolView } from "./contract.ts";
-import { netmaskOf, textOfHex } from "./ip.ts";
+import { addressOf, netmaskOf, textOfHex, widthOf } from "./ip.ts";
 import { endsOf, hexInPath, type Range, rangeOf } from "./ranges.ts";
 import { AddressSettings, type CreateIpPool, type ReserveAddresses } from "./requests.ts";
-import { type AddressRow, addresses, type HeldState, type IpPoolRow, ipPools } from "./schema.ts";
+import {
+  type AddressRow,
+  addresses,
+  type HeldState,
+  type IpPoolRow,
+  ipPools,
+  type Replacement,
+  replacements,
+} from "./schema.ts";
 import { addressView, type Counts, poolView } from "./view.ts";
 
 /** `isNew` for the list, which then shows one row more. */
@@ -120,7 +128,7 @@ export class Addresses implements AddressService {
       await this.write(
         request.name,
         row.id,
-        [...this.undefault(range, request.isDefault), insert(ipPools, row)],
+        [...this.undefault(range, request.isDefault), insert(ipPools, row), this.adopt(row.id, range)],
         true,
       );
       return this.need(row.id);
@@ -161,6 +169,7 @@ export class Addresses implements AddressService {
           { expect: 1 },
         ),
         remove(addresses, outside),
+        this.adopt(id, range),
       ]);
       return this.need(id);
     });
@@ -343,15 +352,35 @@ export class Addresses implements AddressService {
   }
 
   async release(guestUuid: string): Promise<Statement[]> {
+    return [
+      // In no pool: recorded as long as the guest had it.
+      remove(addresses, and(eq(addresses.guestUuid, guestUuid), eq(addresses.poolId, ""))),
+      update(addresses, await this.resting(), eq(addresses.guestUuid, guestUuid)),
+    ];
+  }
+
+  /** What a released address becomes. */
+  async resting(): Promise<Partial<AddressRow>> {
     const { restMinutes } = await this.ground.settings.read("addresses", AddressSettings);
     const now = this.ground.clock.now();
-    return [
-      update(
-        addresses,
-        { state: "resting", guestUuid: null, mac: null, since: now, restsUntil: now + restMinutes * 60_000 },
-        eq(addresses.guestUuid, guestUuid),
-      ),
-    ];
+    return {
+      state: "resting",
+      guestUuid: null,
+      mac: null,
+      since: now,
+      restsUntil: now + restMinutes * 60_000,
+      prefix: null,
+      gateway: null,
+    };
+  }
+
+  /** A pool takes over the addresses of its range that were recorded before it was there. */
+  private adopt(id: string, range: Range): Statement {
+    return update(
+      addresses,
+      { poolId: id },
+      and(eq(addresses.poolId, ""), gte(addresses.address, range.first), lte(addresses.address, range.last)),
+    );
   }
 
   private of(guestUuids: readonly string[]): Promise<AddressRow[]> {
@@ -362,7 +391,8 @@ export class Addresses implements AddressService {
   }
 
   async booked(guestUuids: readonly string[]): Promise<Map<string, string[]>> {
-    const rows = await this.of(guestUuids);
+    const coming = new Set((await this.replacing(guestUuids)).map((row) => row.newAddress));
+    const rows = (await this.of(guestUuids)).filter((row) => !coming.has(row.address));
     // IPv4 stands before all global IPv6 on the line of addresses.
     return new Map(
       [...Map.groupBy(rows, (row) => row.guestUuid ?? "")].map(([uuid, own]) => [
@@ -372,22 +402,34 @@ export class Addresses implements AddressService {
     );
   }
 
+  /** Replacements under way: their new address is held, and not yet the guest's. */
+  private replacing(guestUuids: readonly string[]): Promise<Replacement[]> {
+    return this.ground.store.select(replacements, { where: inArray(replacements.openFor, guestUuids) });
+  }
+
   /** The pools of a guest's addresses. */
   async poolsOf(guestUuid: string): Promise<string[]> {
-    return [...new Set((await this.of([guestUuid])).map((row) => row.poolId))];
+    const rows = await this.of([guestUuid]);
+    return [...new Set(rows.map((row) => row.poolId))].filter((id) => id !== "");
   }
 
   async values(guestUuid: string): Promise<AddressValues | null> {
-    const [row] = await this.of([guestUuid]);
+    const [replaced] = await this.replacing([guestUuid]);
+    // What a boot sets up is the address that comes, where one does at a boot.
+    const hidden = replaced?.way === "boot" ? replaced.oldAddress : replaced?.newAddress;
+    const row = (await this.of([guestUuid])).find(({ address }) => address !== hidden);
     if (!row) return null;
-    const { family, prefix, gateway, dns } = await this.row(row.poolId);
+    const { family } = addressOf(row.address);
+    const pool = row.poolId === "" ? null : await this.row(row.poolId);
+    const { gateway } = pool ?? row;
+    const prefix = pool?.prefix ?? row.prefix ?? widthOf(family);
     return {
       ip: textOfHex(row.address),
       netmask: netmaskOf(family, prefix),
       prefix: String(prefix),
       gateway: gateway ? textOfHex(gateway) : "",
-      dns1: dns[0] ?? "",
-      dns2: dns[1] ?? "",
+      dns1: pool?.dns[0] ?? "",
+      dns2: pool?.dns[1] ?? "",
     };
   }
 }

@@ -1,10 +1,12 @@
 /** The texts of address pools: refusals, and the settings. */
 import { defineWords } from "jimv";
 import { pageTexts } from "./words-pages.ts";
+import { replaceTexts } from "./words-replace.ts";
 
 export const addressesWords = defineWords({
   en: {
     ...pageTexts.en,
+    ...replaceTexts.en,
     "addresses.settings.restMinutes": "Rest of released addresses (minutes)",
     "addresses.settings.restMinutesHint":
       "So long an address is not given out again after its guest is gone, so that neighbours forget it.",
@@ -48,6 +50,7 @@ export const addressesWords = defineWords({
   },
   "zh-CN": {
     ...pageTexts["zh-CN"],
+    ...replaceTexts["zh-CN"],
     "addresses.settings.restMinutes": "释放后的静置时间（分钟）",
     "addresses.settings.restMinutesHint": "虚拟机删除后，其地址在此时间内不再分配，以便邻居忘记它。",
     "addresses.value.ip": "为虚拟机分配的地址",

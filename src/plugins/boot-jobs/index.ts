@@ -23,6 +23,8 @@ import { bootJobsWords } from "./words.ts";
 export * from "./contract.ts";
 export type { BootJob, FailureWay, QueuedJob } from "./schema.ts";
 
+export { networkSeeds } from "./seeds.ts";
+
 /** With another appliance than libguestfs's, for worlds that have none. */
 export const bootJobsWith = (appliance?: Appliance) =>
   definePlugin({

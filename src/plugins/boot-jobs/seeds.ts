@@ -160,6 +160,13 @@ export const seeds: readonly { name: string; remark: string; rules: readonly Rul
   },
 ];
 
+const stylePrefix = "Network: ";
+
+/** Those that set an address, by how a system does that: for jobs that another plugin keeps. */
+export const networkSeeds: readonly { style: string; rules: readonly RuleBody[] }[] = seeds
+  .filter(({ name }) => name.startsWith(stylePrefix))
+  .map(({ name, rules }) => ({ style: name.slice(stylePrefix.length), rules }));
+
 /** Puts the seeds where they have never been. Jobs of the same name that people made stay as they are. */
 export async function putSeeds({
   store,

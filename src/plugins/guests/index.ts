@@ -48,6 +48,7 @@ export {
   guestInterfaces,
   guests,
 } from "./schema.ts";
+export { type RenewalFacts, renewalImage } from "./seed.ts";
 export { type Action, allowed, allows, type GuestState, guestActions, guestStates } from "./states.ts";
 export { createGuest, initGuest } from "./tasks.ts";
 export type { GuestDetail, GuestScreen, GuestView } from "./views.ts";

@@ -16,6 +16,39 @@ export interface SeedFacts {
   interfaces: readonly { mac: string; addressing?: Addressing }[];
 }
 
+/** What a guest that was set up long ago is told anew: how its interfaces are set up, and nothing else. */
+export interface RenewalFacts {
+  /** Another one than any seed of the guest had: it is what makes cloud-init act. */
+  instanceId: string;
+  hostname: string;
+  userName: string;
+  interfaces: SeedFacts["interfaces"];
+}
+
+/**
+ * The documents of a seed that changes the network of a guest whose people have since made it theirs. For a new
+ * instance-id cloud-init does everything anew that it does once for each instance, so whatever it would set without
+ * being told (users, host keys, package sources, locale) is told to stay.
+ */
+export function renewalDocuments(facts: RenewalFacts): Record<string, string> {
+  const userData = {
+    preserve_hostname: true,
+    users: [],
+    disable_root: facts.userName !== "root",
+    ssh_deletekeys: false,
+    locale: false,
+    apt: { preserve_sources_list: true },
+  };
+  return {
+    "user-data": `#cloud-config\n${JSON.stringify(userData, null, 1)}\n`,
+    "meta-data": `${JSON.stringify({ "instance-id": facts.instanceId, "local-hostname": facts.hostname })}\n`,
+    "network-config": networkDocument(facts.interfaces),
+  };
+}
+
+/** The image of a seed disk that tells a set-up guest of its new network. */
+export const renewalImage = (facts: RenewalFacts): Uint8Array => imageOf(renewalDocuments(facts));
+
 /** The three documents of a seed, by file name. */
 export function seedDocuments(facts: SeedFacts, passwordHash: string | null): Record<string, string> {
   const userData = {
@@ -30,18 +63,22 @@ export function seedDocuments(facts: SeedFacts, passwordHash: string | null): Re
     disable_root: facts.userName !== "root",
     ...(facts.sshKeys.length > 0 ? { ssh_authorized_keys: facts.sshKeys } : {}),
   };
+  return {
+    "user-data": `#cloud-config\n${JSON.stringify(userData, null, 1)}\n`,
+    // A new instance-id is what makes cloud-init set everything up; it stays the same until its network is told anew.
+    "meta-data": `${JSON.stringify({ "instance-id": facts.uuid, "local-hostname": facts.hostname })}\n`,
+    "network-config": networkDocument(facts.interfaces),
+  };
+}
+
+function networkDocument(interfaces: SeedFacts["interfaces"]): string {
   const ethernets = Object.fromEntries(
-    facts.interfaces.map(({ mac, addressing }, index) => [
+    interfaces.map(({ mac, addressing }, index) => [
       `nic${index}`,
       { match: { macaddress: mac }, ...networkOf(addressing) },
     ]),
   );
-  return {
-    "user-data": `#cloud-config\n${JSON.stringify(userData, null, 1)}\n`,
-    // A new instance-id is what makes cloud-init set everything up; it stays the same for the guest's life.
-    "meta-data": `${JSON.stringify({ "instance-id": facts.uuid, "local-hostname": facts.hostname })}\n`,
-    "network-config": `${JSON.stringify({ version: 2, ethernets }, null, 1)}\n`,
-  };
+  return `${JSON.stringify({ version: 2, ethernets }, null, 1)}\n`;
 }
 
 /**
@@ -66,9 +103,11 @@ function networkOf(addressing: Addressing | undefined): Record<string, unknown> 
 /** The image of a seed disk. */
 export function seedImage(facts: SeedFacts): Uint8Array {
   const hash = facts.password === null ? null : sha512Crypt(facts.password);
-  const documents = Object.entries(seedDocuments(facts, hash));
-  return isoImage(
-    "cidata",
-    documents.map(([name, text]) => ({ name, data: Buffer.from(text, "utf8") })),
-  );
+  return imageOf(seedDocuments(facts, hash));
 }
+
+const imageOf = (documents: Record<string, string>): Uint8Array =>
+  isoImage(
+    "cidata",
+    Object.entries(documents).map(([name, text]) => ({ name, data: Buffer.from(text, "utf8") })),
+  );

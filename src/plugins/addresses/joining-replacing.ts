@@ -1,0 +1,42 @@
+/** Where replacements take part in what happens to guests: their boots, their tasks' ends, and their own end. */
+import { type ControllerContext, eq, remove, Value } from "jimv";
+import { bootJobEnded } from "../boot-jobs/index.ts";
+import { guestBeforeBoot, guestDeleted, guestUnmade } from "../guests/index.ts";
+import { AppliedReport, appliedReport, checkReplaced, replaceLive } from "./replace-tasks.ts";
+import type { Replacing } from "./replacing.ts";
+import { replacements } from "./schema.ts";
+
+export function joinReplacing(context: ControllerContext, replacing: Replacing): void {
+  const { hooks } = context;
+  context.settle(replaceLive, {
+    succeeded: (_task, { replacement }, { told }) => replacing.verified(replacement, told),
+    failed: (task, { replacement }, error) => replacing.failed(replacement, error, task),
+  });
+  context.settle(checkReplaced, {
+    succeeded: (_task, { replacement }) => replacing.verified(replacement, true),
+    failed: (task, { replacement }, error) => replacing.failed(replacement, error, task),
+  });
+  context.onReport(appliedReport, async ({ body }) =>
+    Value.Check(AppliedReport, body) ? replacing.applied(body.replacement, body.telling) : { statements: [] },
+  );
+  context.onStop(hooks.on(guestBeforeBoot, ({ guest, luggage }) => replacing.pack(guest, luggage)));
+  context.onStop(
+    hooks.on(bootJobEnded, async ({ queued, succeeded, effects }) => {
+      const more = await replacing.jobEnded(queued.guestUuid, queued.jobId, succeeded);
+      effects.statements.push(...more.statements);
+      effects.events?.push(...(more.events ?? []));
+      const { after } = effects;
+      if (more.after)
+        effects.after = () => {
+          after?.();
+          more.after?.();
+        };
+    }),
+  );
+  for (const hook of [guestDeleted, guestUnmade])
+    context.onStop(
+      hooks.on(hook, ({ guest, statements }) => {
+        statements.push(remove(replacements, eq(replacements.guestUuid, guest.uuid)));
+      }),
+    );
+}

@@ -1,0 +1,82 @@
+/** The tasks and reports of replacements, shared by controller and node. */
+import { defineTask, Type, timing } from "jimv";
+
+const Uuid = Type.String({ pattern: "^[0-9a-f-]{36}$" });
+/** With prefix: `192.0.2.7/24`. */
+const WithPrefix = Type.String({ pattern: "^[0-9a-f:.]+/[0-9]{1,3}$" });
+const Plain = Type.String({ pattern: "^[0-9a-f:.]+$" });
+const Mac = Type.String({ pattern: "^[0-9a-f:]{17}$" });
+
+/** A guest's seed, made anew with another instance-id. */
+export const NewSeed = Type.Object({
+  path: Type.String({ pattern: "^/", maxLength: 512 }),
+  facts: Type.Object({
+    instanceId: Type.String({ maxLength: 128 }),
+    hostname: Type.String(),
+    userName: Type.String(),
+    interfaces: Type.Array(
+      Type.Object({
+        mac: Mac,
+        addressing: Type.Optional(
+          Type.Object({
+            addresses: Type.Array(WithPrefix),
+            gateways: Type.Array(Plain),
+            dns: Type.Array(Plain),
+          }),
+        ),
+      }),
+    ),
+  }),
+});
+
+const Where = { replacement: Uuid, uuid: Uuid, mac: Mac };
+
+/** Changes the address of a guest that runs, through its agent, and looks from outside whether it answers. */
+export const replaceLive = defineTask({
+  kind: "addresses.replace",
+  payload: Type.Object({
+    ...Where,
+    old: WithPrefix,
+    now: WithPrefix,
+    gateway: Type.Union([Plain, Type.Null()]),
+    seed: Type.Union([NewSeed, Type.Null()]),
+  }),
+  /** `told`: the guest's seed says the new address, too, so that a reboot keeps it. */
+  result: Type.Object({ told: Type.Boolean() }),
+  deadlineMs: timing.replaceDeadlineMilliseconds,
+  resend: true,
+  attempts: 5,
+  cancellable: false,
+  weight: "patient",
+});
+
+/** Waits until a guest that was told at its boot answers at its new address. */
+export const checkReplaced = defineTask({
+  kind: "addresses.check",
+  payload: Type.Object({ ...Where, address: Plain }),
+  result: Type.Object({}),
+  deadlineMs: timing.replacedCheckDeadlineMilliseconds,
+  resend: true,
+  attempts: 5,
+  cancellable: true,
+  weight: "patient",
+});
+
+/** A node tells that a guest was told of its new address. */
+export const appliedReport = "addresses.applied";
+export const AppliedReport = Type.Object({ replacement: Uuid, telling: Type.Integer() });
+
+/** What travels with a boot, under this plugin's name in the luggage. */
+export const carriedAs = "addresses";
+export const CarriedSeed = Type.Object({ replacement: Uuid, telling: Type.Integer(), seed: NewSeed });
+
+/** Words of failures after which the guest has what it had before. */
+export const unchangedWords: readonly string[] = [
+  "addresses.live.off",
+  "addresses.live.silent",
+  "addresses.live.denied",
+  "addresses.live.taken",
+  "addresses.live.noCard",
+  "addresses.live.noTools",
+  "addresses.rolledBack",
+];
