@@ -44,7 +44,7 @@ need_packages() {
 
 # What running guests needs. libvirt's NAT networks need dnsmasq and iptables.
 # shellcheck disable=SC2034 # used by the scripts that source this
-hypervisor_packages=(libvirt-daemon-system libvirt-clients qemu-system-x86 qemu-utils dnsmasq-base iptables iproute2)
+hypervisor_packages=(libvirt-daemon-system libvirt-clients qemu-system-x86 qemu-utils dnsmasq-base iptables iproute2 iputils-ping)
 
 # What a cluster stands on; libfaketime puts a machine's clock wrong for a test.
 # shellcheck disable=SC2034 # used by the scripts that source this

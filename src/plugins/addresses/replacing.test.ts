@@ -1,0 +1,251 @@
+/** The rules of replacements on a real controller: refusals, what becomes of both addresses, and two at once. */
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import {
+  AppError,
+  type ControllerContext,
+  definePlugin,
+  eq,
+  insert,
+  type ReportEffects,
+  type Task,
+  update,
+} from "jimv";
+import { makeStage, type Stage } from "../../../tests/support/stage.ts";
+import { bootJobsPlugin } from "../boot-jobs/index.ts";
+import { disksPlugin } from "../disks/index.ts";
+import { type Guest, guestInterfaces, guests, guestsPlugin } from "../guests/index.ts";
+import { nodesPlugin } from "../nodes/index.ts";
+import { poolsPlugin } from "../pools/index.ts";
+import { tasksPlugin } from "../tasks/index.ts";
+import { templatesPlugin } from "../templates/index.ts";
+import { addressesPlugin, addressService, type IpPoolView } from "./index.ts";
+import { hexOf as digitsOf, parseAddress } from "./ip.ts";
+import { Replacing } from "./replacing.ts";
+import type { ReplaceAddress } from "./requests.ts";
+import { addresses, replacements } from "./schema.ts";
+import { Addresses } from "./service.ts";
+
+const someone = { kind: "user", name: "ann" } as const;
+let stage: Stage;
+let context: ControllerContext;
+let replacing: Replacing;
+let pool: IpPoolView;
+
+beforeEach(async () => {
+  stage = await makeStage([
+    tasksPlugin,
+    nodesPlugin,
+    poolsPlugin,
+    templatesPlugin,
+    disksPlugin,
+    guestsPlugin,
+    addressesPlugin,
+    bootJobsPlugin,
+    definePlugin({
+      name: "looker",
+      requires: ["addresses"],
+      controller(own) {
+        context = own;
+      },
+    }),
+  ]);
+  replacing = new Replacing(context, new Addresses(context));
+  pool = await stage.controller.use(addressService).create({
+    name: "lan",
+    first: "192.0.2.10",
+    last: "192.0.2.13",
+    prefix: 24,
+    gateway: "192.0.2.1",
+    isDefault: false,
+  });
+});
+afterEach(() => stage.stop());
+
+/** A guest that has been running, with the next free address. */
+async function guest(name: string, more: Partial<Guest> = {}): Promise<Guest> {
+  const uuid = crypto.randomUUID();
+  const mac = `52:54:00:${uuid.slice(0, 2)}:${uuid.slice(2, 4)}:${uuid.slice(4, 6)}`;
+  const row: Guest = {
+    uuid,
+    name,
+    nameKey: name,
+    remark: "",
+    remarkKey: "",
+    nodeName: "kvm-1",
+    templateId: null,
+    templateName: "t",
+    icon: null,
+    state: "off",
+    wantedState: "off",
+    failedWord: null,
+    failedArgs: null,
+    vcpus: 1,
+    memoryMiB: 128,
+    osFamily: "linux",
+    isWindows: false,
+    init: "cloud-init",
+    userName: "root",
+    passwordSealed: null,
+    initState: "none",
+    initWord: null,
+    initArgs: null,
+    vncPort: null,
+    vncListen: "127.0.0.1",
+    vncPasswordSealed: "",
+    movesTo: null,
+    movesToPort: null,
+    hostname: name,
+    seedPath: "/disks/seed.iso",
+    observedState: null,
+    observedIncarnation: 0,
+    observedSequence: 0,
+    observedAt: null,
+    startedAt: 1,
+    createdAt: 1,
+    ...more,
+  };
+  const card = { mac, guestUuid: uuid, position: 0, network: "jimv", bridge: null, addresses: [] };
+  const { statements } = await stage.controller.use(addressService).plan(pool.id, [{ guestUuid: uuid, mac }]);
+  await stage.store.batch([insert(guests, row), insert(guestInterfaces, card), ...statements]);
+  return row;
+}
+const ask = (uuid: string, request: Partial<ReplaceAddress> = {}) =>
+  replacing.replace(uuid, { when: "boot", ...request }, someone);
+const wordOf = (work: Promise<unknown>): Promise<string> =>
+  work.then(
+    () => "done",
+    (error) => (error instanceof AppError ? (error.fields[0]?.word ?? error.word) : String(error)),
+  );
+function stored(text: string): string {
+  const address = parseAddress(text);
+  if (!address) throw new Error(`${text} is no address`);
+  return digitsOf(address);
+}
+/** 192.0.2.x as it is stored. */
+const hexOf = (last: number): string => stored(`192.0.2.${last}`);
+const rowOf = (hex: string) => stage.store.first(addresses, { where: eq(addresses.address, hex) });
+const booked = async (uuid: string) => (await stage.controller.use(addressService).booked([uuid])).get(uuid);
+const settle = async (effects: Promise<ReportEffects>) => stage.store.batch((await effects).statements);
+const task = (more: Partial<Task>): Task => ({ id: "task", startedAt: 1, attempts: 1, ...more }) as Task;
+
+test("what may not be typed in is refused with its reason", async () => {
+  const { uuid } = await guest("web");
+  await guest("db");
+  await stage.controller.use(addressService).reserve(pool.id, { first: "192.0.2.13" });
+  const typed = (address: string, more: Partial<ReplaceAddress> = {}) =>
+    wordOf(ask(uuid, { address, ...more }));
+  expect(await typed("192.0.2.11")).toBe("addresses.inUse");
+  expect(await typed("192.0.2.10")).toBe("addresses.inUse");
+  expect(await typed("192.0.2.13")).toBe("addresses.isReserved");
+  expect(await typed("192.0.2.1")).toBe("addresses.isGateway");
+  expect(await typed("192.0.2.0")).toBe("addresses.replaceNetwork");
+  expect(await typed("192.0.2.255")).toBe("addresses.replaceBroadcast");
+  expect(await typed("203.0.113.255", { prefix: 24 })).toBe("addresses.replaceBroadcast");
+  expect(await typed("203.0.113.1", { prefix: 24, gateway: "203.0.113.1" })).toBe("addresses.isGateway");
+  expect(await typed("203.0.113.9")).toBe("addresses.prefixNeeded");
+  expect(await typed("2001:db8::7")).toBe("addresses.otherFamily");
+  expect(await typed("here")).toBe("addresses.notAddress");
+  expect(await wordOf(ask(uuid, { when: "now" }))).toBe("addresses.live.notRunning");
+  expect(await replacing.ofGuest(uuid)).toEqual([]);
+});
+
+test("both are the guest's until the new one is verified; then the old one rests, for it lies in a pool's range", async () => {
+  const { uuid } = await guest("web");
+  const row = await ask(uuid);
+  expect(row).toMatchObject({ state: "planned", oldAddress: hexOf(10), newAddress: hexOf(11) });
+  expect(await booked(uuid)).toEqual(["192.0.2.10"]);
+  expect([(await rowOf(hexOf(10)))?.state, (await rowOf(hexOf(11)))?.state]).toEqual(["used", "used"]);
+  expect(await wordOf(ask(uuid))).toBe("addresses.replacing");
+  // What boot jobs set up is what comes.
+  expect((await stage.controller.use(addressService).values(uuid))?.ip).toBe("192.0.2.11");
+  await settle(replacing.verified(row.id, true));
+  expect(await booked(uuid)).toEqual(["192.0.2.11"]);
+  expect(await rowOf(hexOf(10))).toMatchObject({ state: "resting", guestUuid: null });
+  // Told twice, it changes nothing.
+  expect((await replacing.verified(row.id, true)).statements).toEqual([]);
+});
+
+test("one outside of all ranges is recorded, and dropped when it goes", async () => {
+  const { uuid } = await guest("web");
+  const row = await ask(uuid, { address: "203.0.113.9", prefix: 24, gateway: "203.0.113.1" });
+  await settle(replacing.verified(row.id, true));
+  expect(await booked(uuid)).toEqual(["203.0.113.9"]);
+  expect(await stage.controller.use(addressService).values(uuid)).toMatchObject({
+    ip: "203.0.113.9",
+    prefix: "24",
+    gateway: "203.0.113.1",
+  });
+  const back = await ask(uuid, { pool: pool.id });
+  await settle(replacing.verified(back.id, true));
+  expect(await rowOf(stored("203.0.113.9"))).toBeNull();
+  // A pool that is made around a recorded address takes it over.
+  const again = await ask(uuid, { address: "203.0.113.9", prefix: 24 });
+  await settle(replacing.verified(again.id, true));
+  const around = { name: "wan", first: "203.0.113.5", last: "203.0.113.20", prefix: 24, isDefault: false };
+  const wan = await stage.controller.use(addressService).create(around);
+  expect(await stage.controller.use(addressService).need(wan.id)).toMatchObject({ used: 1 });
+});
+
+test("given up, the new one is released and the guest keeps what it had", async () => {
+  const { uuid } = await guest("web");
+  await ask(uuid);
+  await replacing.takeBack(uuid);
+  expect(await booked(uuid)).toEqual(["192.0.2.10"]);
+  expect((await rowOf(hexOf(11)))?.state).toBe("resting");
+  expect(await replacing.ofGuest(uuid)).toMatchObject([{ state: "rolledBack", openFor: null, owed: false }]);
+  expect(await wordOf(replacing.takeBack(uuid))).toBe("addresses.notReplacing");
+});
+
+test("a live one that failed before anything changed lets go; one whose end nobody heard holds both", async () => {
+  const { uuid } = await guest("web");
+  const live = async () => {
+    const row = await ask(uuid);
+    await stage.store.run(update(replacements, { way: "live", owed: false }, eq(replacements.id, row.id)));
+    return row;
+  };
+  const first = await live();
+  await settle(replacing.failed(first.id, { word: "addresses.live.denied", args: {} }, task({})));
+  expect(await replacing.ofGuest(uuid)).toMatchObject([{ state: "failed", openFor: null }]);
+  expect((await rowOf(first.newAddress))?.state).toBe("resting");
+  stage.clock.pass(1000);
+  const second = await live();
+  await settle(replacing.failed(second.id, { word: "task.expired", args: {} }, task({})));
+  expect((await replacing.ofGuest(uuid))[0]).toMatchObject({ state: "planned", openFor: uuid });
+  expect((await rowOf(second.newAddress))?.state).toBe("used");
+  await replacing.takeBack(uuid);
+  // The guest may have been told: it is told anew what it has.
+  expect((await replacing.ofGuest(uuid))[0]).toMatchObject({ state: "rolledBack", owed: true });
+});
+
+test("of two that type the same address in at once, one gets it", async () => {
+  const all = [await guest("a"), await guest("b"), await guest("c")];
+  const words = await Promise.all(
+    all.map(({ uuid }) => wordOf(ask(uuid, { address: "203.0.113.9", prefix: 24 }))),
+  );
+  expect(words.sort()).toEqual(["addresses.inUse", "addresses.inUse", "done"]);
+  const same = all[0] as Guest;
+  await replacing.takeBack((await replacing.open(all.map(({ uuid }) => uuid)))[0]?.guestUuid ?? "");
+  const twice = await Promise.all([wordOf(ask(same.uuid)), wordOf(ask(same.uuid))]);
+  expect(twice.sort()).toEqual(["addresses.replacing", "done"]);
+});
+
+test("a guest that never ran, or has no cloud-init, is told what is missing; at its boot it gets a new instance-id", async () => {
+  const fresh = await guest("fresh", { startedAt: null });
+  await stage.store.run(
+    update(guestInterfaces, { addresses: null }, eq(guestInterfaces.guestUuid, fresh.uuid)),
+  );
+  expect(await wordOf(ask(fresh.uuid))).toBe("addresses.neverBooted");
+  const plain = await guest("plain", { init: "none", seedPath: null });
+  expect(await wordOf(ask(plain.uuid))).toBe("addresses.styleNeeded");
+  const told = await guest("told");
+  await ask(told.uuid);
+  const luggage = { carry: {} as Record<string, string>, moreMs: 0 };
+  await replacing.pack(told, luggage);
+  const { seed } = JSON.parse(luggage.carry.addresses ?? "{}");
+  expect(seed.facts.instanceId).toStartWith(`${told.uuid}-`);
+  expect(seed.facts.interfaces[0].addressing).toEqual({
+    addresses: ["192.0.2.13/24"],
+    gateways: ["192.0.2.1"],
+    dns: [],
+  });
+});
