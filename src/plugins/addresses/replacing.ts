@@ -18,42 +18,25 @@ import {
   isNull,
   lte,
   type PreparedTask,
-  plus,
   type ReportEffects,
   remove,
   type Statement,
-  type Static,
   StoreExpectationError,
   StoreUniqueError,
   type Task,
   type TaskError,
-  tasks,
   update,
 } from "jimv";
-import { bootJobsService, networkSeeds } from "../boot-jobs/index.ts";
-import { type Addressing, type BootLuggage, type Guest, guestInterfaces, guests } from "../guests/index.ts";
-import { nodeService } from "../nodes/index.ts";
+import { type BootLuggage, type Guest, guests } from "../guests/index.ts";
 import { isOvertaken } from "./allocator.ts";
-import { type Address, addressOf, hexOf, networkOf, textOf, textOfHex, widthOf } from "./ip.ts";
+import { type Candidate, Candidates } from "./candidates.ts";
+import { hexOf, textOfHex } from "./ip.ts";
 import { addressAt } from "./ranges.ts";
-import {
-  type CarriedSeed,
-  carriedAs,
-  checkReplaced,
-  type NewSeed,
-  replaceLive,
-  unchangedWords,
-} from "./replace-tasks.ts";
+import { checkReplaced, replaceLive, unchangedWords } from "./replace-tasks.ts";
 import type { ReplaceAddress } from "./requests.ts";
-import {
-  type AddressRow,
-  addresses,
-  type IpPoolRow,
-  ipPools,
-  type Replacement,
-  replacements,
-} from "./schema.ts";
+import { type AddressRow, addresses, ipPools, type Replacement, replacements } from "./schema.ts";
 import { type Addresses, ipPoolEvent } from "./service.ts";
+import { Telling } from "./telling.ts";
 
 /** How often a booking is planned anew when somebody else was first. */
 const bookingTries = 20;
@@ -63,20 +46,22 @@ const shown = 20;
 const guestEvent = (uuid: string): EventRow => ({ topic: "guest", key: uuid, data: null });
 const nothing: ReportEffects = { statements: [] };
 
-/** An address that shall be a guest's, and what books it. */
-interface Candidate {
-  hex: string;
-  prefix: number;
-  gateway: string | null;
-  dns: readonly string[];
-  statements: Statement[];
-}
-
 export class Replacing {
+  private readonly candidates: Candidates;
+  private readonly telling: Telling;
+
   constructor(
     private readonly ground: ControllerContext,
     private readonly service: Addresses,
-  ) {}
+  ) {
+    this.candidates = new Candidates(ground, service);
+    this.telling = new Telling(ground, this.candidates);
+  }
+
+  /** Puts what a guest is owed into its boot's luggage. */
+  pack(guest: Guest, luggage: BootLuggage): Promise<void> {
+    return this.telling.pack(guest, luggage);
+  }
 
   /** Replacements of a guest, newest first. */
   ofGuest(uuid: string): Promise<Replacement[]> {
@@ -111,11 +96,11 @@ export class Replacing {
     if ((await this.open([uuid])).length > 0) throw new AppError("conflict", "addresses.replacing");
     const old = await this.oldOf(guest, request.old);
     const isLive = request.when === "now";
-    const jobId = await this.demandWay(guest, request, old);
+    const jobId = await this.telling.demandWay(guest, request, old);
     const candidate =
       request.address === undefined
-        ? await this.nextFree(old, request)
-        : await this.typed(old, request.address, request);
+        ? await this.candidates.nextFree(old, request)
+        : await this.candidates.typed(old, request.address, request);
     const now = this.ground.clock.now();
     const row: Replacement = {
       id: crypto.randomUUID(),
@@ -168,173 +153,14 @@ export class Replacing {
     return row;
   }
 
-  /** The system boot job that will tell the guest, where it is one. @throws AppError when the way is not open */
-  private async demandWay(guest: Guest, request: ReplaceAddress, old: AddressRow): Promise<string | null> {
-    const { name } = guest;
-    if (request.when === "now") {
-      if (guest.isWindows) throw fieldError("when", "addresses.live.windows", { name }, "conflict");
-      if (guest.state !== "running")
-        throw fieldError("when", "addresses.live.notRunning", { name }, "conflict");
-      const node = await this.ground.use(nodeService).get(guest.nodeName);
-      if (node?.state === "offline")
-        throw new AppError("conflict", "guests.nodeAway", { node: guest.nodeName });
-    }
-    if (guest.seedPath !== null) {
-      if (!(await this.hasBooted(guest))) throw new AppError("conflict", "addresses.neverBooted", { name });
-      return null;
-    }
-    const style = request.style ?? (guest.isWindows ? "Windows" : undefined);
-    const seed = networkSeeds.find((each) => each.style === style);
-    const jobs = this.ground.find(bootJobsService);
-    if (!seed || !jobs || addressOf(old.address).family !== "ipv4") {
-      // A live change needs no job; only a reboot would not keep it.
-      if (request.when === "now" && style === undefined) return null;
-      throw fieldError("style", seed ? "addresses.jobsOnlyIpv4" : "addresses.styleNeeded", { name });
-    }
-    const job = await jobs.keepSystemJob(
-      `addresses-${seed.style}`.slice(0, 36),
-      `Replace address: ${seed.style}`,
-      "boot",
-      seed.rules,
-    );
-    return job.id;
-  }
-
-  /** Whether cloud-init has done its first set-up: a seed that only tells the network would take it away. */
-  private async hasBooted(guest: Guest): Promise<boolean> {
-    const { store } = this.ground;
-    if (guest.startedAt !== null) return true;
-    const cards = await store.select(guestInterfaces, { where: eq(guestInterfaces.guestUuid, guest.uuid) });
-    if (cards.some((card) => card.addresses !== null)) return true;
-    return (
-      (await store.count(
-        tasks,
-        and(eq(tasks.targetKey, guest.uuid), eq(tasks.kind, "guests.start"), eq(tasks.state, "succeeded")),
-      )) > 0
-    );
-  }
-
-  private async pool(id: string): Promise<IpPoolRow | null> {
-    return id === "" ? null : this.ground.store.first(ipPools, { where: eq(ipPools.id, id) });
-  }
-
-  /** How the interface of a booked address is set up. */
-  private async setUpOf(row: AddressRow): Promise<{ prefix: number; gateway: string | null; dns: string[] }> {
-    const pool = await this.pool(row.poolId);
-    if (pool) return pool;
-    const { prefix, gateway, address } = row;
-    return { prefix: prefix ?? widthOf(addressOf(address).family), gateway, dns: await this.dnsNear(row) };
-  }
-
-  /** The servers of the pool in whose network an address lies that is in none. */
-  private async dnsNear(row: AddressRow): Promise<string[]> {
-    return (await this.networkAround(addressOf(row.address)))?.dns ?? [];
-  }
-
-  private async networkAround(address: Address): Promise<IpPoolRow | null> {
-    const pools = await this.ground.store.select(ipPools, { where: eq(ipPools.family, address.family) });
-    const inNetwork = pools.filter((pool) => {
-      const { first, last } = networkOf(addressOf(pool.first), pool.prefix);
-      return address.value >= first.value && address.value <= last.value;
-    });
-    const hex = hexOf(address);
-    return inNetwork.find((pool) => pool.first <= hex && hex <= pool.last) ?? inNetwork[0] ?? null;
-  }
-
-  private async nextFree(old: AddressRow, request: ReplaceAddress): Promise<Candidate> {
-    const around = old.poolId === "" ? await this.networkAround(addressOf(old.address)) : null;
-    const poolId = request.pool ?? around?.id ?? old.poolId;
-    if (poolId === "") throw fieldError("pool", "addresses.poolNeeded");
-    const pool = await this.pool(poolId);
-    if (!pool) throw new AppError("notFound", "addresses.notFound");
-    if (pool.family !== addressOf(old.address).family)
-      throw fieldError("pool", "addresses.wrongFamily", { pool: pool.name });
-    await this.demandBridge(pool, old, "pool");
-    const holder = { guestUuid: old.guestUuid ?? "", mac: old.mac ?? "" };
-    const { addresses: given, statements } = await this.service.plan(poolId, [holder]);
-    const hex = hexOf(addressAt("address", given[0] ?? ""));
-    return { hex, prefix: pool.prefix, gateway: pool.gateway, dns: pool.dns, statements };
-  }
-
-  /** A replacement leaves the guest's card where it is. */
-  private async demandBridge(pool: IpPoolRow, old: AddressRow, field: string): Promise<void> {
-    const card = await this.ground.store.first(guestInterfaces, {
-      where: eq(guestInterfaces.mac, old.mac ?? ""),
-    });
-    if (pool.bridge !== null && card && card.bridge !== pool.bridge)
-      throw fieldError(field, "addresses.otherBridge", { pool: pool.name, bridge: pool.bridge }, "conflict");
-  }
-
-  /** @throws AppError invalid or conflict at `address`, `prefix` or `gateway` */
-  private async typed(old: AddressRow, text: string, request: ReplaceAddress): Promise<Candidate> {
-    const { store, clock } = this.ground;
-    const address = addressAt("address", text);
-    const hex = hexOf(address);
-    const args = { address: textOf(address) };
-    const before = addressOf(old.address);
-    if (address.family !== before.family)
-      throw fieldError("address", "addresses.otherFamily", { first: textOf(before) });
-    const around = await this.networkAround(address);
-    const own = await this.setUpOf(old);
-    const network = networkOf(before, own.prefix);
-    const isNear = address.value >= network.first.value && address.value <= network.last.value;
-    const prefix = around?.prefix ?? request.prefix ?? (isNear ? own.prefix : undefined);
-    if (prefix === undefined) throw fieldError("prefix", "addresses.prefixNeeded", args);
-    const given = request.gateway === undefined ? null : hexOf(addressAt("gateway", request.gateway));
-    const gateway = around ? around.gateway : (given ?? (isNear ? own.gateway : null));
-    refuseEnds(address, prefix);
-    if (gateway === hex || (await store.count(ipPools, eq(ipPools.gateway, hex))) > 0)
-      throw fieldError("address", "addresses.isGateway", args);
-    if (around) await this.demandBridge(around, old, "address");
-    const now = clock.now();
-    const row = await store.first(addresses, { where: eq(addresses.address, hex) });
-    if (row?.state === "used") throw fieldError("address", "addresses.inUse", args, "conflict");
-    if (row?.state === "reserved") throw fieldError("address", "addresses.isReserved", args, "conflict");
-    const isInside = around !== null && around.first <= hex && hex <= around.last;
-    const set = {
-      poolId: isInside ? around.id : "",
-      state: "used" as const,
-      guestUuid: old.guestUuid,
-      mac: old.mac,
-      remark: null,
-      since: now,
-      restsUntil: null,
-      prefix: isInside ? null : prefix,
-      gateway: isInside ? null : gateway,
-    };
-    return {
-      hex,
-      prefix,
-      gateway,
-      dns: around?.dns ?? own.dns,
-      statements: [
-        ...(isInside
-          ? [
-              update(
-                ipPools,
-                { version: plus(ipPools.version, 1) },
-                and(eq(ipPools.id, around.id), eq(ipPools.version, around.version)),
-                { expect: 1 },
-              ),
-            ]
-          : []),
-        row
-          ? update(addresses, set, and(eq(addresses.address, hex), eq(addresses.state, "resting")), {
-              expect: 1,
-            })
-          : insert(addresses, { address: hex, ...set }),
-      ],
-    };
-  }
-
   private async liveTask(
     guest: Guest,
     row: Replacement,
-    candidate: Pick<Candidate, "hex" | "prefix" | "gateway">,
+    candidate: Omit<Candidate, "statements">,
     actor: Actor,
   ): Promise<PreparedTask> {
     const old = await this.ground.store.first(addresses, { where: eq(addresses.address, row.oldAddress) });
-    const before = old ? (await this.setUpOf(old)).prefix : candidate.prefix;
+    const before = old ? (await this.candidates.setUpOf(old)).prefix : candidate.prefix;
     return this.ground.tasks.prepare(replaceLive, {
       node: guest.nodeName,
       target: { type: "guest", key: guest.uuid, name: guest.name },
@@ -346,75 +172,10 @@ export class Replacing {
         old: `${textOfHex(row.oldAddress)}/${before}`,
         now: `${textOfHex(candidate.hex)}/${candidate.prefix}`,
         gateway: candidate.gateway && textOfHex(candidate.gateway),
-        seed: await this.seedOf(guest, row, candidate),
+        seed: await this.telling.seedOf(guest, row, candidate),
       },
       actor,
     });
-  }
-
-  /**
-   * The guest's seed as it should be once the replacement holds: all booked addresses, the new one in the old one's
-   * place. With `candidate` null as it is without the replacement.
-   */
-  private async seedOf(
-    guest: Guest,
-    row: Replacement,
-    candidate: Pick<Candidate, "hex" | "prefix" | "gateway"> | null,
-  ): Promise<Static<typeof NewSeed> | null> {
-    if (guest.seedPath === null) return null;
-    const { store } = this.ground;
-    const cards = await store.select(guestInterfaces, {
-      where: eq(guestInterfaces.guestUuid, guest.uuid),
-    });
-    const booked = await store.select(addresses, { where: eq(addresses.guestUuid, guest.uuid) });
-    const interfaces = [];
-    for (const { mac } of cards.sort((a, b) => a.position - b.position)) {
-      const addressing: Addressing = { addresses: [], gateways: [], dns: [] };
-      const add = (hex: string, prefix: number, gateway: string | null, dns: readonly string[]): void => {
-        addressing.addresses.push(`${textOfHex(hex)}/${prefix}`);
-        if (gateway) addressing.gateways.push(textOfHex(gateway));
-        addressing.dns.push(...dns);
-      };
-      for (const each of booked.filter((one) => one.mac === mac)) {
-        if (each.address === candidate?.hex) continue;
-        const { prefix, gateway, dns } = await this.setUpOf(each);
-        if (candidate && each.address === row.oldAddress)
-          add(candidate.hex, candidate.prefix, candidate.gateway, dns);
-        else add(each.address, prefix, gateway, dns);
-      }
-      interfaces.push({ mac, ...(addressing.addresses.length > 0 ? { addressing } : {}) });
-    }
-    const { hostname, userName } = guest;
-    const instanceId = `${guest.uuid}-${row.id.slice(0, 8)}-${row.telling}`;
-    return { path: guest.seedPath, facts: { instanceId, hostname, userName, interfaces } };
-  }
-
-  /** Puts what a guest is owed into its boot's luggage: a new seed, or the boot job. */
-  async pack(guest: Guest, luggage: BootLuggage): Promise<void> {
-    const row = await this.ground.store.first(replacements, {
-      where: and(eq(replacements.guestUuid, guest.uuid), eq(replacements.owed, true)),
-      orderBy: desc(replacements.createdAt),
-    });
-    if (!row) return;
-    if (guest.seedPath === null) return this.queueJob(row);
-    const fresh = await this.ground.store.first(addresses, { where: eq(addresses.address, row.newAddress) });
-    const isComing = row.openFor !== null && fresh !== null;
-    const candidate = isComing ? { hex: row.newAddress, ...(await this.setUpOf(fresh)) } : null;
-    const seed = await this.seedOf(guest, row, candidate);
-    if (!seed) return;
-    const carried: Static<typeof CarriedSeed> = { replacement: row.id, telling: row.telling, seed };
-    luggage.carry[carriedAs] = JSON.stringify(carried);
-  }
-
-  /** Right before the boot jobs pack: one that was taken back or has expired is queued again. */
-  private async queueJob(row: Replacement): Promise<void> {
-    const jobs = this.ground.find(bootJobsService);
-    if (!jobs || row.jobId === null) return;
-    try {
-      await jobs.queue([row.guestUuid], [row.jobId], { kind: "system", name: "addresses" });
-    } catch (error) {
-      if (!(error instanceof AppError) || error.word !== "boot-jobs.queuedAlready") throw error;
-    }
   }
 
   /** A guest was told, live or by its seed. Hearing it twice changes nothing the second time. */
@@ -521,7 +282,7 @@ export class Replacing {
         where: eq(addresses.address, row.newAddress),
       });
       if (!fresh) throw new AppError("conflict", "addresses.changing");
-      const setUp = await this.setUpOf(fresh);
+      const setUp = await this.candidates.setUpOf(fresh);
       task = await this.liveTask(guest, row, { hex: row.newAddress, ...setUp }, actor);
     }
     if (!task) throw new AppError("conflict", "addresses.replacing");
@@ -616,16 +377,4 @@ export class Replacing {
       .filter((id) => id !== "")
       .map((id) => ipPoolEvent(id));
   }
-}
-
-/** @throws AppError invalid where the address is its network's own or its broadcast address */
-function refuseEnds(address: Address, prefix: number): void {
-  const width = widthOf(address.family);
-  if (prefix > width) throw fieldError("prefix", "addresses.prefixLong", { most: width });
-  if (width - prefix <= 1) return;
-  const args = { address: textOf(address) };
-  const { first, last } = networkOf(address, prefix);
-  if (address.value === first.value) throw fieldError("address", "addresses.replaceNetwork", args);
-  if (address.family === "ipv4" && address.value === last.value)
-    throw fieldError("address", "addresses.replaceBroadcast", args);
 }
