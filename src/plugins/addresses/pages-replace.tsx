@@ -160,11 +160,11 @@ function AddressesTab(p: {
             text={t("addresses.replace.noneText")}
           />
         ) : (
-          <ul class="plain-list">
+          <div class="stack">
             {booked.map((address) => (
-              <li class="mono">{address}</li>
+              <span class="mono">{address}</span>
             ))}
-          </ul>
+          </div>
         )}
       </Panel>
       {rows.length === 0 ? null : (

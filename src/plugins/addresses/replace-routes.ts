@@ -70,7 +70,7 @@ export function replaceRoutes({ web }: Pick<ControllerContext, "web">, replacing
     role: "reader",
     params: GuestPath,
     answer: { status: 200, schema: Type.Object({ items: Type.Array(ReplacementBody) }) },
-    handle: async ({ params }) => ({ body: { items: (await replacing.ofGuest(params.uuid)).map(bodyOf) } }),
+    handle: async ({ params }) => ({ body: { items: (await replacing.listed(params.uuid)).map(bodyOf) } }),
   });
 
   web.api({

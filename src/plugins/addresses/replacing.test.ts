@@ -249,3 +249,35 @@ test("a guest that never ran, or has no cloud-init, is told what is missing; at 
     dns: [],
   });
 });
+
+test("the guest's page offers it, shows what is under way, and the API says the same", async () => {
+  const { uuid } = await guest("web");
+  const admin = await stage.token("administrator");
+  const at = `/api/v1/guests/${uuid}/addresses/replace`;
+  const dialog = await (await admin.ask(`/guests/${uuid}/addresses/replace`)).text();
+  expect(dialog).toContain("192.0.2.10");
+  expect(dialog).toContain("Not now: the guest does not run.");
+  const tab = `/guests/${uuid}?tab=addresses`;
+  expect(await (await admin.ask(tab)).text()).toContain("Replace…");
+  const refused = await admin.ask(at, { json: { when: "boot", address: "192.0.2.1" } });
+  expect(refused.status).toBe(422);
+  const answer = await admin.ask(at, { json: { when: "boot" } });
+  expect(answer.status).toBe(202);
+  expect(await answer.json()).toMatchObject({
+    old: "192.0.2.10",
+    new: "192.0.2.11",
+    state: "planned",
+    isOpen: true,
+  });
+  const page = await (await admin.ask(tab)).text();
+  expect(page).toContain("192.0.2.11 planned");
+  expect(page).toContain("Give up");
+  expect((await admin.ask(`${at}/again`, { method: "POST" })).status).toBe(409);
+  const reader = await stage.token("reader");
+  expect((await reader.ask(at, { json: { when: "boot" } })).status).toBe(403);
+  expect((await admin.ask(at, { method: "DELETE" })).status).toBe(204);
+  expect(await (await reader.ask(at)).json()).toMatchObject({
+    items: [{ state: "rolledBack", isOpen: false }],
+  });
+  expect((await reader.ask("/api/v1/guests/none/addresses/replace")).status).toBe(404);
+});

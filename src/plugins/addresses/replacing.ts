@@ -72,6 +72,13 @@ export class Replacing {
     });
   }
 
+  /** As `ofGuest`. @throws AppError notFound when there is no such guest */
+  async listed(uuid: string): Promise<Replacement[]> {
+    if ((await this.ground.store.count(guests, eq(guests.uuid, uuid))) === 0)
+      throw new AppError("notFound", "guests.notFound");
+    return this.ofGuest(uuid);
+  }
+
   /** Those under way, of some guests. */
   open(uuids: readonly string[]): Promise<Replacement[]> {
     return this.ground.store.select(replacements, { where: inArray(replacements.openFor, uuids) });
