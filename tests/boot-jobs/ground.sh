@@ -46,15 +46,19 @@ mkdir -p "$root"/{bin,sbin,usr/bin,usr/sbin,dev,proc,sys,tmp,var/lib,root,boot,l
 mkdir -p "$root"/etc/{systemd/network,netplan,NetworkManager/system-connections,sysconfig/network-scripts} \
   "$root"/etc/{conf.d,init.d,runlevels/default,network,udev/rules.d}
 cp "$cache/busybox/bin/busybox" "$root/bin/busybox"
-for applet in sh cat tail echo printf id timeout rm ln cmp mkdir ls chpasswd; do ln -s busybox "$root/bin/$applet"; done
+for applet in sh cat tail echo printf id timeout rm ln cmp mkdir ls awk cut date grep mkpasswd mv sync; do ln -s busybox "$root/bin/$applet"; done
 echo '12.0' >"$root/etc/debian_version"
 printf 'ID=debian\nNAME=Debian\nVERSION_ID="12"\nPRETTY_NAME="Debian 12"\n' >"$root/etc/os-release"
 echo '/dev/vda / ext4 defaults 0 1' >"$root/etc/fstab"
 echo 'before' >"$root/etc/hostname"
 chmod 0640 "$root/etc/hostname"
+cp "$top/scripts/demo-template/root/usr/sbin/chpasswd" "$root/usr/sbin/chpasswd"
 echo 'root:x:0:0:root:/root:/bin/sh' >"$root/etc/passwd"
 echo 'root:*:19000:0:99999:7:::' >"$root/etc/shadow"
 printf '127.0.0.1 localhost\n' >"$root/etc/hosts"
+# With a policy that this appliance can't label by: the guest must be told to.
+mkdir -p "$root/etc/selinux"
+printf 'SELINUX=enforcing\nSELINUXTYPE=targeted\n' >"$root/etc/selinux/config"
 mke2fs -q -F -t ext4 -L guest -d "$root" "$out/guest.raw" 48M
 qemu-img convert -f raw -O qcow2 "$out/guest.raw" "$out/guest.qcow2"
 rm "$out/guest.raw"

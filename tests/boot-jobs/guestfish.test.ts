@@ -94,7 +94,7 @@ test("rules change a real disk, in one launch, and values are data", async () =>
         kind: "run",
         path: null,
         content:
-          `cat /etc/hosts; test "$(cat /etc/said; echo x)" = "$(printf '%s' {PASSWORD}; echo x)" && echo same; cat ${JSON.stringify(odd).replaceAll("$", "\\$")}; ls /tmp; ls -l /etc/secret /etc/hostname`.replaceAll(
+          `cat /etc/hosts; test "$(cat /etc/said; echo x)" = "$(printf '%s' {PASSWORD}; echo x)" && echo same; cat ${JSON.stringify(odd).replaceAll("$", "\\$")}; ls /tmp; ls /.autorelabel; ls -l /etc/secret /etc/hostname`.replaceAll(
             "ls ",
             "busybox ls ",
           ),
@@ -107,6 +107,8 @@ test("rules change a real disk, in one launch, and values are data", async () =>
   expect(seen[3]?.log).toContain("127.0.0.1 localhost\n10.0.0.1 web-1\n10.0.0.2 b\nsame\nodd");
   expect(seen[3]?.log).not.toContain("broken");
   expect(seen[3]?.log).toMatch(/-rw-------.*secret/);
+  // Files were changed, so that a guest with SELinux labels them at its next boot.
+  expect(seen[3]?.log).toContain("/.autorelabel");
   // A file that was there keeps its permissions.
   expect(seen[3]?.log).toMatch(/-rw-r-----.*hostname/);
   expect(seen[3]).toMatchObject({ state: "failed", word: "boot-jobs.guestfsFailed" });
