@@ -24,7 +24,7 @@ export const joinMilliseconds = 900_000;
 const countPauseMilliseconds = 250;
 const configuredAtOnce = 20;
 const listMilliseconds = 400_000;
-const restartMilliseconds = 120_000;
+const restartMilliseconds = 300_000;
 /** Between two requests of the person who looks at lists meanwhile. */
 const lookPauseMilliseconds = 100;
 /** A look that takes longer ends the bench. */
