@@ -1,10 +1,13 @@
 /** Every component in every state, on one page. */
+import { AppError } from "../../core/errors.ts";
 import type { Language } from "../../core/words.ts";
 import {
   Button,
   Checkbox,
+  Code,
   Columns,
   Command,
+  CopyButton,
   DangerDialog,
   Dialog,
   EmptyState,
@@ -19,11 +22,16 @@ import {
   looks,
   Menu,
   Meter,
+  MoreMenu,
+  NewerRows,
   NothingMatches,
   Notice,
   PageHead,
+  PaletteHits,
   Panel,
+  Picture,
   Progress,
+  Refusal,
   Row,
   Segments,
   Stack,
@@ -34,6 +42,13 @@ import {
   Tag,
   Toast,
 } from "../index.ts";
+
+const definition =
+  '<domain type="kvm">\n  <name>web-07</name>\n  <memory unit="KiB">2097152</memory>\n</domain>';
+/** 4:3, as a text console is, and drawn here: the gallery has no guest. */
+const screen = `data:image/svg+xml,${encodeURIComponent(
+  '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 640 480"><rect width="640" height="480" fill="#111"/><text x="16" y="36" font-family="monospace" font-size="20" fill="#ddd">web-07 login:</text></svg>',
+)}`;
 
 function States<K extends Kind>({ kind, lang }: { kind: K; lang: Language }) {
   return (
@@ -90,6 +105,11 @@ export function PartsPage({ lang }: { lang: Language }) {
               Type the name
             </Button>
             <Button dialog="gallery-plain">Plain dialog</Button>
+            <MoreMenu
+              id="gallery-more"
+              label={say(lang, "action.more")}
+              items={[{ label: say(lang, "action.reboot"), icon: "reboot" }]}
+            />
           </Row>
           <Segments
             label="Range"
@@ -158,7 +178,20 @@ export function PartsPage({ lang }: { lang: Language }) {
           what happened, and what to do about it.
         </Notice>
       ))}
+      <Refusal
+        tried={{ posted: {}, errors: [], problem: new AppError("conflict", "form.check", {}) }}
+        viewer={{ say: () => "why a form was refused, where that belongs to none of its fields." }}
+      />
+      <NewerRows lang={lang} n={2} href="/gallery" text="2 newer rows ·" />
       <Command lang={lang} text="virsh --connect qemu:///system list --all" />
+      <Columns>
+        <Panel title="A definition" aside={<CopyButton lang={lang} text={definition} label="A definition" />}>
+          <Code text={definition} label="A definition" />
+        </Panel>
+        <Panel title="A guest's screen">
+          <Picture src={screen} alt="The screen of web-07: it asks for a name." />
+        </Panel>
+      </Columns>
       <Columns>
         <Panel>
           <EmptyState
@@ -179,6 +212,16 @@ export function PartsPage({ lang }: { lang: Language }) {
           ))}
         </Row>
         <IconList items={[{ icon: "undo", text: "Cancel keeps the guest where it is." }]} />
+      </Panel>
+      <Panel title="What the palette finds">
+        <div class="palette-hits" role="listbox" aria-label="What the palette finds">
+          <PaletteHits
+            hits={[
+              { href: "/guests/1", icon: "guest", label: "web-07", hint: "jimv-n1" },
+              { href: "/nodes/jimv-n1", icon: "node", label: "jimv-n1", hint: "node" },
+            ]}
+          />
+        </div>
       </Panel>
       <Panel title="Toasts">
         <Stack>

@@ -32,7 +32,7 @@ export function Palette({ lang, url }: { lang: Language; url: string }) {
           placeholder={say(lang, "frame.search")}
         />
       </label>
-      <div id="palette-list" role="listbox" aria-label={say(lang, "palette.found")} />
+      <div id="palette-list" class="palette-hits" role="listbox" aria-label={say(lang, "palette.found")} />
       <p class="hint" data-nothing={say(lang, "palette.nothing")}>
         {say(lang, "palette.hint")}
       </p>
