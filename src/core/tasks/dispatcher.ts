@@ -115,15 +115,32 @@ export class Dispatcher {
   private async turns(): Promise<void> {
     this.again = false;
     try {
-      await this.expire();
-      await this.followUp();
-      await this.sendQueued();
-      await this.sendCancels();
+      if (await this.isAnythingDue()) {
+        await this.expire();
+        await this.followUp();
+        await this.sendQueued();
+        await this.sendCancels();
+      }
       this.lastTurnAt = this.world.clock.now();
     } catch (error) {
       // The next turn tries again; nothing is lost meanwhile, since the store has every open task.
       this.world.log.warn("dispatch turn failed", { error: errorText(error) });
     }
+  }
+
+  /** Most turns are asked for by a task's end, which seldom frees another one: they cost one question. */
+  private async isAnythingDue(): Promise<boolean> {
+    const now = this.world.clock.now();
+    const due = or(lte(tasks.deadlineAt, now), eq(tasks.cancelRequested, true), this.isUnsent(now));
+    const where = and(inArray(tasks.state, [...openTaskStates]), due);
+    return this.cancelledAt.size > 0 || (await this.world.store.first(tasks, { where })) !== null;
+  }
+
+  /** Queued tasks that wait for another one, or were not sent, or whose sending may be lost. */
+  private isUnsent(now: number) {
+    const lostBefore = Math.max(now - timing.resendMilliseconds, this.lostAt);
+    const isUnsent = or(isNull(tasks.sentAt), lte(tasks.sentAt, lostBefore));
+    return and(eq(tasks.state, "queued"), or(isNotNull(tasks.afterTask), isUnsent));
   }
 
   /** Tasks that waited for another one: they may go when it has succeeded, and fail when it has not. */
@@ -155,17 +172,13 @@ export class Dispatcher {
   }
 
   private async sendQueued(): Promise<void> {
-    const lostBefore = Math.max(this.world.clock.now() - timing.resendMilliseconds, this.lostAt);
-    const refused = await this.refusedNodes();
     const waiting = await this.world.store.select(tasks, {
-      where: and(
-        eq(tasks.state, "queued"),
-        isNull(tasks.afterTask),
-        or(isNull(tasks.sentAt), lte(tasks.sentAt, lostBefore)),
-      ),
+      where: and(isNull(tasks.afterTask), this.isUnsent(this.world.clock.now())),
       orderBy: [asc(tasks.createdAt), asc(tasks.id)],
       limit: turnLimit,
     });
+    if (waiting.length === 0) return;
+    const refused = await this.refusedNodes();
     for (const task of await this.markSent(waiting.filter((each) => !refused.has(each.nodeName)))) {
       if (this.stopped) return;
       await this.send(task.nodeName, {

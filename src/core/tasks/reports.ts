@@ -4,7 +4,7 @@ import type { Log } from "../log/log.ts";
 import type { Applier } from "../road/applier.ts";
 import { type Envelope, type ReportEffects, roadProtocol, speaksWithUs } from "../road/contract.ts";
 import { knockKind } from "../road/pump.ts";
-import { and, eq, type Store, update } from "../store/index.ts";
+import { and, eq, or, type Store, update } from "../store/index.ts";
 import { type Undo, UndoList } from "../undo.ts";
 import { type Desk, taskEvent } from "./desk.ts";
 import type { Dispatcher } from "./dispatcher.ts";
@@ -13,35 +13,39 @@ import { peers, type Task, tasks } from "./schema.ts";
 
 const nothing: ReportEffects = { statements: [] };
 
+/** Whether the task is still open, at the node and under the fence that the report names. Others are late: void. */
+function isMeant(task: Task, { node, body }: Envelope): boolean {
+  return task.endedAt === null && task.fence === body.fence && task.nodeName === node;
+}
+
 export function handleTaskReports(
   world: { store: Store; clock: Clock; log: Log },
   desk: Desk,
   dispatcher: Dispatcher,
   applier: Applier,
 ): Undo {
-  /** The task that a report is about, if it is open under the report's fence. Others are late: void. */
+  /** The task that a report is about, if it is meant. */
   async function current(envelope: Envelope): Promise<Task | null> {
-    const { id, fence } = envelope.body;
-    if (typeof id !== "string" || typeof fence !== "number") return null;
-    const task = await desk.get(id);
-    if (!task || task.fence !== fence || task.endedAt !== null || task.nodeName !== envelope.node)
-      return null;
-    return task;
+    const { id } = envelope.body;
+    const task = typeof id === "string" ? await desk.get(id) : null;
+    return task && isMeant(task, envelope) ? task : null;
   }
 
   async function progressed(envelope: Envelope): Promise<ReportEffects> {
-    const task = await current(envelope);
+    const { id, progress, step, etaSeconds } = envelope.body;
+    if (typeof id !== "string") return nothing;
+    // The task, and those that wait for it and show its progress.
+    const waitsForIt = and(eq(tasks.afterTask, id), eq(tasks.state, "queued"));
+    const found = await world.store.select(tasks, { where: or(eq(tasks.id, id), waitsForIt) });
+    const task = found.find((each) => each.id === id && isMeant(each, envelope));
     if (!task) return nothing;
-    const { progress, step, etaSeconds } = envelope.body;
+    const waiting = found.filter((each) => each.id !== id);
     const set = {
       // Never backwards, also when a second attempt starts over.
       progress: Math.max(task.progress, typeof progress === "number" ? progress : 0),
       step: typeof step === "string" ? step : task.step,
       etaSeconds: typeof etaSeconds === "number" ? etaSeconds : null,
     };
-    const waiting = await world.store.select(tasks, {
-      where: and(eq(tasks.afterTask, task.id), eq(tasks.state, "queued")),
-    });
     return {
       statements: [
         update(tasks, set, desk.open(task)),
