@@ -179,7 +179,7 @@ export function PartsPage({ lang }: { lang: Language }) {
         </Notice>
       ))}
       <Refusal
-        tried={{ posted: {}, errors: [], problem: new AppError("conflict", "form.check", {}) }}
+        tried={{ posted: {}, errors: [], problem: new AppError("conflict", "task.cancelled", {}) }}
         viewer={{ say: () => "why a form was refused, where that belongs to none of its fields." }}
       />
       <NewerRows lang={lang} n={2} href="/gallery" text="2 newer rows ·" />
