@@ -61,8 +61,6 @@ export class Dispatcher {
   /** Begins to send. Called when this controller begins to lead. */
   start(): Undo {
     this.stopped = false;
-    // The leader before may have died between marking tasks as sent and sending them.
-    this.lostAt = this.world.clock.now();
     this.undos.add(this.desk.onKick(() => this.kick()));
     this.undos.add(this.world.road.onLoss(() => this.sendAgain()));
     this.undos.add(this.world.clock.every(timing.dispatchTurnMilliseconds, () => this.kick()));
