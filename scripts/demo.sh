@@ -37,15 +37,19 @@ stop() {
   stopping=yes
   if [ -n "$jimv_pid" ]; then
     say "stopping"
-    timeout 90 bun "$top/scripts/demo.ts" down --listen "$listen" --data "$data" >&2 || true
-    end_process "$jimv_pid"
+    # What did not end as it should is told, and fails a demo that was to stop cleanly.
+    timeout 90 bun "$top/scripts/demo.ts" down --listen "$listen" --data "$data" >&2 ||
+      { echo "the demo guest could not be stopped; the log is $data/jimv.log" >&2; [ "$status" != 0 ] || status=1; }
+    end_process "$jimv_pid" ||
+      { echo "jimv did not stop by itself and was killed; the log is $data/jimv.log" >&2; [ "$status" != 0 ] || status=1; }
   fi
   stop_libvirtd
   exit "$status"
 }
 trap stop EXIT
-# Ctrl-C is how a demo ends.
-trap 'exit 0' INT TERM HUP
+# Ctrl-C is how a demo ends, once its guest has booted; before that it did not do what it was to do.
+is_up=no
+trap '[ "$is_up" = yes ] && exit 0; echo "stopped before the guest had booted" >&2; exit 130' INT TERM HUP
 
 # Ends what a demo that was killed left running: its JimV, and whatever sees its folder as libvirt's.
 end_leftovers() {
@@ -58,7 +62,7 @@ end_leftovers() {
   [ ${#left[@]} -gt 0 ] || return 0
   say "ending what an earlier demo left running"
   stop_networks "qemu+unix:///system?socket=$data/libvirt/run/libvirt-sock"
-  for pid in "${left[@]}"; do end_process "$pid"; done
+  for pid in "${left[@]}"; do end_process "$pid" || true; done
 }
 
 need_packages "${hypervisor_packages[@]}" libguestfs-tools
@@ -96,6 +100,7 @@ jimv_pid=$!
 bun "$top/scripts/demo.ts" up --listen "$listen" --data "$data" --pid "$jimv_pid" 9>&- ||
   { tail -n 15 "$data/jimv.log" >&2; fail "the demo guest did not come up; the log is $data/jimv.log"; }
 [ "$leave" = no ] || exit 0
+is_up=yes
 
 echo "Ctrl-C ends it."
 wait "$jimv_pid" || true

@@ -120,11 +120,11 @@ stop_libvirtd() {
   local pid children=()
   if [ -n "$libvirtd_pid" ]; then
     stop_networks qemu:///system
-    end_process "$libvirtd_pid"
+    end_process "$libvirtd_pid" || true
     libvirtd_pid=
   fi
   read -ra children <"/proc/$$/task/$$/children" || true
-  for pid in "${children[@]}"; do end_process "$pid"; done
+  for pid in "${children[@]}"; do end_process "$pid" || true; done
 }
 
 # Stops the networks of a libvirtd that is ours, so that no bridge and no firewall rule stays.
@@ -135,7 +135,7 @@ stop_networks() {
   done
 }
 
-# Ends one process: politely, then after 10 seconds for good.
+# Ends one process: politely, then after 10 seconds for good, which it says by failing.
 end_process() {
   local i
   kill "$1" 2>/dev/null || return 0
@@ -144,6 +144,7 @@ end_process() {
     sleep 0.1
   done
   kill -KILL "$1" 2>/dev/null || true
+  return 1
 }
 
 # Waits until a command succeeds: within SECONDS "what for" COMMAND...

@@ -223,6 +223,23 @@ test("pause and resume, from the menu of the row", async () => {
   await page.waitForSelector(`${stateOf(uuid)} >> text=Running`);
 });
 
+test("a shutdown and a reboot ask the guest's own system, which obeys", async () => {
+  const { uuid } = await guestNamed("web-1");
+  await until("web-1's agent answers", 120_000, soon("true", "web-1"));
+  const mark = "/run/jimv-test-before-shutdown";
+  await saidIn(libvirtd, "web-1", `touch ${mark}`);
+  const qemu = libvirtd.qemuPid("web-1");
+  await page.click(`#guest-${uuid} [aria-label="Actions for web-1"]`);
+  await page.click(`#guest-${uuid}-menu >> text=Reboot`);
+  await until("the guest has booted anew", 120_000, soon(`test ! -e ${mark}`, "web-1"));
+  expect(libvirtd.qemuPid("web-1")).toBe(qemu);
+  await page.click(`#guest-${uuid} [aria-label="Actions for web-1"]`);
+  await page.click(`#guest-${uuid}-menu >> text=Shut down`);
+  await page.waitForSelector(`${stateOf(uuid)} >> text=Off`, { timeout: 120_000 });
+  await app.ask("POST", `/guests/${uuid}/start`);
+  await page.waitForSelector(`${stateOf(uuid)} >> text=Running`, { timeout: 120_000 });
+});
+
 test("a selection says how many rows each action fits, and acts on those", async () => {
   const [one, two] = [await guestNamed("web-1"), await guestNamed("web-2")];
   await page.goto(`${app.url}/guests`);

@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { type App, demoTemplate, until } from "../support/app.ts";
 import { inGuest, saidIn, soon } from "../support/in-guest.ts";
 import { type Lab, openLab } from "../support/lab.ts";
+import { run } from "../support/processes.ts";
 
 /** Debian's boot under software emulation, on a machine that does other things, too. */
 const bootMilliseconds = 900_000;
@@ -47,6 +48,8 @@ async function bootGuest(request: {
   templateId: string;
   memoryMiB: number;
   diskSizeGiB?: number;
+  sshKeys?: string[];
+  linked?: boolean;
 }): Promise<string> {
   type Begun = { task: { id: string }; guests: { uuid: string }[] };
   const body = { vcpus: 1, sshKeys: [sshKey], ...request };
@@ -105,6 +108,16 @@ test("demo template by seed: name, password, keys and address are those asked fo
   await shownPasswordWorks(uuid, name, "root");
   expect(await said(name, "cat /root/.ssh/authorized_keys")).toBe(sshKey);
   await networkIsUp(uuid, name);
+
+  // A linked disk holds only what differs from the template, and boots as well.
+  const linked = await bootGuest({ name: "Linked_1", templateId, memoryMiB: 192, linked: true });
+  expect(await said("Linked_1", "hostname")).toBe("linked-1");
+  type Disks = { items: { path: string }[] };
+  const { items } = await app.ask<Disks>("GET", `/disks?role=system&guestUuid=${linked}`);
+  const path = items[0]?.path ?? "";
+  const { path: template } = await app.ask<{ path: string }>("GET", `/templates/${templateId}`);
+  const info = JSON.parse(await run(["qemu-img", "info", "-U", "--output=json", path]));
+  expect(info["full-backing-filename"]).toBe(template);
 });
 
 if (process.env.JIMV_LONG === "1")
@@ -150,7 +163,7 @@ if (process.env.JIMV_LONG === "1")
     test("by agent: the same image gets root's password and the name", async () => {
       const templateId = await app.registerTemplate(image, { name: "Debian agent", init: "agent" });
       const name = "deb-agent";
-      const uuid = await bootGuest({ name, templateId, memoryMiB });
+      const uuid = await bootGuest({ name, templateId, memoryMiB, sshKeys: [] });
       await until("the first set-up ends", bootMilliseconds, async () => {
         const { initState } = await guestBy(uuid);
         return !["none", "pending"].includes(initState);

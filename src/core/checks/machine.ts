@@ -37,6 +37,7 @@ export async function probeMachine(config: Config, clock: Clock): Promise<CheckR
     ["libc", "C library", libc],
     ["entropy", "Random numbers", entropy],
     ["qemu-img", "qemu-img", qemuImg],
+    ["network-tools", "Tools of JimV's own network", networkTools],
     ["data", "Data folder", () => dataFolder(config.data)],
     ["listen", "Address of the pages", () => listen(config)],
     ["certificates", "Certificates for migration", () => certificates(config)],
@@ -53,7 +54,8 @@ async function settled(name: string, title: string, run: () => Promise<Verdict>)
     return { name, title, mend: "", ...(await run()) };
   } catch (error) {
     const found = `can't be looked at: ${error instanceof Error ? error.message : String(error)}`;
-    return { name, title, state: "warn", found, mend: "" };
+    const mend = "Run jimv check as root; if it stays, look at what the sentence names.";
+    return { name, title, state: "warn", found, mend };
   }
 }
 
@@ -108,6 +110,21 @@ async function qemuImg(): Promise<Verdict> {
     };
   return { state: "ok", found: Bun.which("qemu-img") ?? "" };
 }
+
+/** What libvirt runs for a network with address translation, which guests get unless they are given a bridge. */
+async function networkTools(): Promise<Verdict> {
+  const missing = ["dnsmasq", "iptables"].filter((tool) => !which(tool));
+  if (missing.length === 0) return { state: "ok", found: "dnsmasq, iptables" };
+  return {
+    state: "warn",
+    found: `not there: ${missing.join(", ")}`,
+    mend: "Needed unless all guests use bridges. Debian, Ubuntu: apt install dnsmasq-base iptables. RHEL and its kin: yum install dnsmasq iptables.",
+  };
+}
+
+/** A service's PATH may lack the folders that hold these. */
+const which = (tool: string): string | null =>
+  Bun.which(tool, { PATH: `${process.env.PATH ?? ""}:/usr/sbin:/sbin` });
 
 async function dataFolder(data: string): Promise<Verdict> {
   let folder = data;
@@ -208,6 +225,18 @@ async function incomingPorts(): Promise<Verdict> {
   };
 }
 
+function qemu(version: string, emulator: string): CheckResult {
+  const about = { name: "qemu", title: "QEMU" };
+  if (version !== "" && emulator !== "")
+    return { ...about, state: "ok", found: `${version}, ${emulator}`, mend: "" };
+  return {
+    ...about,
+    state: "bad",
+    found: "libvirt finds no emulator for this machine",
+    mend: "Debian, Ubuntu: apt install qemu-system-x86. RHEL and its kin: yum install qemu-kvm. Then restart libvirtd.",
+  };
+}
+
 /** libvirt, its daemon, QEMU and how guests would run, from one connection. */
 async function libvirt(config: Config, clock: Clock): Promise<CheckResult[]> {
   const install =
@@ -250,7 +279,7 @@ async function libvirt(config: Config, clock: Clock): Promise<CheckResult[]> {
         found: `${host.libvirtVersion} at ${config.libvirt.uri}`,
         mend: "",
       },
-      { name: "qemu", title: "QEMU", state: "ok", found: `${host.qemuVersion}, ${emulator}`, mend: "" },
+      qemu(host.qemuVersion, emulator),
       {
         name: "kvm",
         title: "Virtualization",

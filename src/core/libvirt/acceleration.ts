@@ -44,7 +44,7 @@ export function decideAcceleration(probe: AccelerationProbe): Acceleration {
   return {
     virtType,
     missing,
-    emulator: of("path") ?? "/usr/bin/qemu-system-x86_64",
+    emulator: of("path") ?? "",
     machine: of("machine") ?? "pc",
     arch: of("arch") ?? "x86_64",
     cpuMode: virtType === "kvm" ? "host-model" : null,

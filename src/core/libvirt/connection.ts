@@ -80,7 +80,16 @@ export interface HostRaw {
   hostname: string;
   cpus: number;
   libvirtVersion: string;
+  /** Empty: there is no emulator. */
   hypervisorVersion: string;
+}
+
+/** Empty where libvirt finds no emulator: it says so as an error like any other, and that is an answer here. */
+function emulatorVersion({ lib, conn }: Context, version: Buffer): string {
+  if (lib.virConnectGetVersion(conn, version) === 0) return versionText(Number(version.readBigUInt64LE(0)));
+  const error = failure(lib, "read the hypervisor's version", conn);
+  if (error.retryable) throw error;
+  return "";
 }
 
 /** Name, CPUs and versions of the host, as libvirt sees it. */
@@ -93,7 +102,7 @@ export function host(context: Context): HostRaw {
   const version = out(8);
   numberOf(context, "read libvirt's version", lib.virConnectGetLibVersion(conn, version));
   const libvirtVersion = versionText(Number(version.readBigUInt64LE(0)));
-  numberOf(context, "read the hypervisor's version", lib.virConnectGetVersion(conn, version));
+  const hypervisorVersion = emulatorVersion(context, version);
   // virNodeInfo: char model[32]; unsigned long memory @32; unsigned int cpus @40; …
   const info = out(64);
   numberOf(context, "count the host's CPUs", lib.virNodeGetInfo(conn, info));
@@ -101,7 +110,7 @@ export function host(context: Context): HostRaw {
     hostname,
     cpus: info.readUInt32LE(40),
     libvirtVersion,
-    hypervisorVersion: versionText(Number(version.readBigUInt64LE(0))),
+    hypervisorVersion,
   };
 }
 

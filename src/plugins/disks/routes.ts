@@ -21,7 +21,7 @@ const DiskSchema = Type.Object({
     Type.Object({
       word: Type.String(),
       args: Type.Record(Type.String(), Type.Unknown()),
-      text: Type.String(),
+      detail: Type.String(),
     }),
     Type.Null(),
   ]),
@@ -40,7 +40,7 @@ const DiskSchema = Type.Object({
 function diskBody(view: DiskView, viewer: Viewer) {
   return {
     ...view,
-    error: view.error && { ...view.error, text: viewer.say(view.error.word, view.error.args) },
+    error: view.error && { ...view.error, detail: viewer.say(view.error.word, view.error.args) },
   };
 }
 

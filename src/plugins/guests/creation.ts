@@ -109,6 +109,7 @@ export class Creation {
     for (const name of names) checkName(name);
     const template = await this.usableTemplate(request.templateId);
     const pool = await this.poolFor(request);
+    this.demandWay(request, template);
     checkExtras(request, this.ground);
     const plan: Plan = { request, names, template, pool, diskSizeGiB: this.sizeOf(request, template) };
     const booked = await this.bookings.inTurn(() => this.book(plan, actor));
@@ -144,6 +145,14 @@ export class Creation {
     if (linked && pool.kind === "ceph")
       throw fieldError("linked", "pools.cephNoLink", { pool: pool.name }, "conflict");
     return pool;
+  }
+
+  /** Refuses what was typed and no way of this template would bring into the guest. */
+  private demandWay({ password, sshKeys }: CreateGuest, { name, init }: Template): void {
+    const args = { template: name };
+    if (password !== undefined && init === "none") throw fieldError("password", "guests.noPasswordWay", args);
+    if (sshKeys !== undefined && sshKeys.length > 0 && init !== "cloud-init")
+      throw fieldError("sshKeys", "guests.noKeyWay", args);
   }
 
   private sizeOf(request: CreateGuest, template: Template): number {

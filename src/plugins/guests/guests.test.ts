@@ -4,6 +4,7 @@ import { AppError, eq, inArray, update } from "jimv";
 import { pretendedNode } from "../../../tests/world/plugins.ts";
 import { someone, World } from "../../../tests/world/world.ts";
 import { disks } from "../disks/index.ts";
+import { templates } from "../templates/index.ts";
 import { GuestSettings } from "./capacity.ts";
 import { type Guest, guestInterfaces, guests } from "./schema.ts";
 import { allows, guestStates } from "./states.ts";
@@ -158,6 +159,13 @@ describe("guests", () => {
       expect(await refusal(world.create({ diskSizeGiB: 1 }))).toMatchObject(
         like("invalid", "guests.diskSmall", "diskSizeGiB", { leastGiB: 2 }),
       );
+      expect(await refusal(world.create({ templateId: "none", password: "typed in vain" }))).toMatchObject(
+        like("invalid", "guests.noPasswordWay", "password", { template: "none" }),
+      );
+      for (const templateId of ["none", "agent"])
+        expect(await refusal(world.create({ templateId, sshKeys: ["ssh-ed25519 AAAA me"] }))).toMatchObject(
+          like("invalid", "guests.noKeyWay", "sshKeys", { template: templateId }),
+        );
       expect(await refusal(world.create({ nodeName: "nowhere" }))).toMatchObject(
         like("invalid", "guests.nodeUnknown"),
       );
@@ -277,6 +285,15 @@ describe("guests", () => {
       vcpus: 2,
       memoryMiB: 1024,
     });
+  });
+
+  test("a Windows template's guests have a clock of local time, all others UTC", async () => {
+    const isWindows = { osFamily: "windows", isWindows: true } as const;
+    await world.store.run(update(templates, isWindows, eq(templates.id, "none")));
+    for (const templateId of ["none", "agent"]) await world.create({ name: templateId, templateId });
+    await world.rest();
+    const clockOf = async (name: string) => world.machine().domains.get((await guest(name)).uuid)?.spec.clock;
+    expect([await clockOf("none"), await clockOf("agent")]).toEqual(["localtime", "utc"]);
   });
 
   test("the password is what the guest was set up with, and who asked is in the log", async () => {

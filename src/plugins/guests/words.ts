@@ -119,6 +119,10 @@ export const guestsWords = defineWords({
       "This writes {needMiB} MiB at once, and {freeMiB} MiB are free in the pool of {node}. Free some space, or link to the template.",
     "guests.noDiskGrowth":
       "The disks may grow to {needMiB} MiB together, and {freeMiB} MiB may still be promised in the pool of {node} (what is free, times the overcommit setting). Choose smaller disks, free some space, or raise the setting.",
+    "guests.noPasswordWay":
+      "Guests of the template {template} are told no password: leave the field empty, or let the template use cloud-init or the agent.",
+    "guests.noKeyWay":
+      "Only cloud-init brings SSH keys into a guest, and the template {template} does not use it: leave the field empty.",
     "guests.diskSmall": "The disk must hold the template {template}: at least {leastGiB} GiB.",
     "guests.portsOutside":
       "{count} used VNC ports of {node} would lie outside of the range: {ports}. Keep them in it, or delete their guests first.",
@@ -250,6 +254,9 @@ export const guestsWords = defineWords({
       "需要立即写入 {needMiB} MiB，而节点 {node} 的存储池只剩 {freeMiB} MiB。请释放空间，或链接到模板。",
     "guests.noDiskGrowth":
       "这些磁盘合计可能增长到 {needMiB} MiB，而节点 {node} 的存储池只能再分配 {freeMiB} MiB（可用空间乘以超配系数）。请选择更小的磁盘、释放空间，或提高该设置。",
+    "guests.noPasswordWay":
+      "模板 {template} 的虚拟机不会被设置密码：请将此项留空，或让模板使用 cloud-init 或客户机代理。",
+    "guests.noKeyWay": "只有 cloud-init 能把 SSH 密钥写入虚拟机，而模板 {template} 不使用它：请将此项留空。",
     "guests.diskSmall": "磁盘必须容纳模板 {template}：至少 {leastGiB} GiB。",
     "guests.portsOutside":
       "{node} 上有 {count} 个使用中的 VNC 端口在新范围之外：{ports}。请保留这些端口，或先删除对应的虚拟机。",
