@@ -54,7 +54,12 @@ export interface ApiRoute<
   query?: Q;
   body?: B;
   /** What a success looks like. */
-  answer: { status: 200 | 201 | 202 | 204; schema?: TSchema };
+  answer: {
+    status: 200 | 201 | 202 | 204;
+    schema?: TSchema;
+    /** It answers 200 of the same shape as well, where nothing is left to wait for. */
+    orAtOnce?: true;
+  };
   handle(call: ApiCall<Fields<P>, Fields<Q>, Fields<B>>): Promise<ApiAnswer> | ApiAnswer;
 }
 

@@ -55,7 +55,11 @@ export function openApi(routes: readonly ApiRoute[], version: string): Json {
 
 function operation(route: ApiRoute): Json {
   const changes = route.method !== "GET";
-  const { status, schema } = route.answer;
+  const { status, schema, orAtOnce } = route.answer;
+  const success = {
+    description: "Success",
+    ...(schema && status !== 204 && { content: { "application/json": { schema: plain(schema) } } }),
+  };
   const bodyRequired = route.body !== undefined && (route.body.required ?? []).length > 0;
   return {
     operationId: operationId(route),
@@ -70,10 +74,8 @@ function operation(route: ApiRoute): Json {
       requestBody: { required: bodyRequired, content: { "application/json": { schema: plain(route.body) } } },
     }),
     responses: {
-      [status]: {
-        description: "Success",
-        ...(schema && status !== 204 && { content: { "application/json": { schema: plain(schema) } } }),
-      },
+      ...(orAtOnce && { 200: { ...success, description: "Done at once: there is no task" } }),
+      [status]: success,
       ...Object.fromEntries(
         refusalsOf(route).map((kind) => [errorKinds[kind], { $ref: `#/components/responses/${kind}` }]),
       ),

@@ -100,6 +100,7 @@ export function startRoutes(context: ControllerContext, service: DiskService): v
     answer: {
       status: 202,
       schema: Type.Object({ disk: DiskSchema, task: Type.Union([TaskBody, Type.Null()]) }),
+      orAtOnce: true,
     },
     async handle({ params, body, viewer }) {
       if (Object.keys(body).length === 0) throw new AppError("invalid", "disks.nothingToChange", {});

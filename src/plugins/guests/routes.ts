@@ -90,6 +90,7 @@ export function startRoutes(context: ControllerContext, service: GuestService): 
     answer: {
       status: 202,
       schema: Type.Object({ guest: GuestDetailSchema, task: Type.Union([TaskBody, Type.Null()]) }),
+      orAtOnce: true,
     },
     async handle({ params, body, viewer }) {
       if (Object.keys(body).length === 0) throw new AppError("invalid", "guests.nothingToChange", {});
