@@ -12,7 +12,7 @@ import { run, say } from "./shell.ts";
 
 const pretended = 1000;
 const real = 50;
-const rounds = { pretended: 60, real: 20 };
+const rounds = { pretended: 60, real: 60 };
 const warmUps = 3;
 const uri = {
   remote: (libvirtd: PrivateLibvirtd) => `test+unix:///default?socket=${libvirtd.socket}`,
