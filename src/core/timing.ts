@@ -280,7 +280,7 @@ export const timing = {
   fetchPatienceMilliseconds: 120_000,
   /** The pause before such a machine is tried again. */
   fetchRetryMilliseconds: 2_000,
-  /** Reading the mark of a storage pool's folder: a dead network storage never answers, and counts as silent. */
+  /** Reading the mark or the room of a storage pool's folder: a dead network storage never answers, and counts as silent. */
   poolMarkMilliseconds: 3_000,
   /** A node tells the figures and the health of its storage pools so often. */
   poolFactsMilliseconds: 10_000,

@@ -262,6 +262,16 @@ describe("pools and networks", () => {
     const pool = await hypervisor.ensurePool("jimv-pool", path);
     expect(pool).toMatchObject({ path, active: true });
     expect(pool.capacityBytes).toBeGreaterThan(pool.availableBytes);
+    // Asked anew each time: a small file system that nobody else writes to.
+    const mebibyte = 1024 ** 2;
+    await Bun.$`mount -t tmpfs -o size=16M tmpfs ${path}`;
+    try {
+      await Bun.write(join(path, "image.bin"), new Uint8Array(4 * mebibyte));
+      const filled = { name: "jimv-pool", path, active: true, capacityBytes: 16 * mebibyte };
+      expect(await hypervisor.pool("jimv-pool")).toEqual({ ...filled, availableBytes: 12 * mebibyte });
+    } finally {
+      await Bun.$`umount ${path}`;
+    }
     await libvirtd.virsh("pool-destroy", "jimv-pool");
     expect((await hypervisor.pool("jimv-pool")).active).toBeTrue();
     expect(await libvirtd.virsh("pool-info", "jimv-pool")).toMatch(/Autostart:\s+yes/);

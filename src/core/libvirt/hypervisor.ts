@@ -448,7 +448,7 @@ export interface Hypervisor {
 
   /** Makes sure a `dir` pool of this name and folder exists, runs and starts by itself. */
   ensurePool(name: string, path: string): Promise<PoolFacts>;
-  /** Figures of a pool after a refresh. */
+  /** A pool's present figures; one that stands still is started. @throws HypervisorError notFound, timeout */
   pool(name: string): Promise<PoolFacts>;
   /** Names of the pools that begin so, running or not. */
   poolNames(prefix: string): Promise<string[]>;

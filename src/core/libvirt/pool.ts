@@ -164,6 +164,17 @@ export function get(context: Context, name: string): PoolFacts {
   });
 }
 
+/** The folder of a pool that runs, which needs no refresh; null: it does not run, or is no folder. @throws HypervisorError notFound */
+export function runningFolder(context: Context, name: string): string | null {
+  const { lib } = context;
+  const pool = find(context, name);
+  if (!pool) throw new HypervisorError("notFound", `There is no storage pool ${name} on this machine.`);
+  return using(pool, lib.virStoragePoolFree, () => {
+    const runs = numberOf(context, "ask whether the pool runs", lib.virStoragePoolIsActive(pool)) === 1;
+    return (runs && pathOf(context, pool)) || null;
+  });
+}
+
 /** Names of the pools that begin with `prefix`. */
 export function names(context: Context, prefix: string): string[] {
   const { lib, conn } = context;

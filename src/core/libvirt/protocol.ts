@@ -46,6 +46,7 @@ export const calls = {
   screenshot,
   ensurePool: pool.ensure,
   pool: pool.get,
+  runningFolder: pool.runningFolder,
   poolNames: pool.names,
   removePool: pool.remove,
   ensureRbdPool: pool.ensureRbd,

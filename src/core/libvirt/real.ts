@@ -7,6 +7,7 @@ import { decideAcceleration, probeHost } from "./acceleration.ts";
 import type { ListedDomain, PlainAction } from "./domain.ts";
 import { type DiskGround, type DomainTraits, domainXml } from "./domain-xml.ts";
 import { type FetchOptions, fetchImage } from "./fetch.ts";
+import { roomOf } from "./folder-room.ts";
 import {
   type Acceleration,
   type DomainDisk,
@@ -344,7 +345,11 @@ export class RealHypervisor implements Hypervisor {
     return this.session.call("long", "ensurePool", [name, path]);
   }
 
-  pool(name: string): Promise<PoolFacts> {
+  async pool(name: string): Promise<PoolFacts> {
+    // Asked every few seconds: libvirt's refresh would open each image in the folder.
+    const path = await this.session.call("short", "runningFolder", [name]);
+    const room = path === null ? null : await roomOf(path);
+    if (path !== null && room) return { name, path, ...room, active: true };
     return this.session.call("long", "pool", [name]);
   }
 
