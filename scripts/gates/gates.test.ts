@@ -61,6 +61,53 @@ test("plugins refuses a folder without index, odd names, and a name that is not 
     expect(err).toContain(part);
 });
 
+/** What a plugin registers, in a file that is not the one where readers look for it. */
+const misplaced: [file: string, text: string, refusal: string][] = [
+  [
+    "service.ts",
+    'web.api({ path: "/x" });',
+    "service.ts: API routes and sockets belong in a file named routes",
+  ],
+  [
+    "pages.tsx",
+    'web.api({ path: "/x" });',
+    "pages.tsx: API routes and sockets belong in a file named routes",
+  ],
+  ["routes.ts", 'web.page({ path: "/x" });', "routes.ts: pages and forms belong in a file named pages"],
+  ["form.ts", "web.form(spec);", "form.ts: pages and forms belong in a file named pages"],
+  ["routes-list.ts", 'web.live({ name: "x" });', "routes-list.ts: live views belong in a file named live or"],
+  ["power.ts", "context.operation(kind, fn);", "power.ts: operations belong in a file named operations"],
+  ["index.ts", "context.undo(name, fn);", "index.ts: operations belong in a file named operations"],
+  ["contract.ts", 'const t = table("x", {});', "contract.ts: tables belong in a file named schema"],
+  ["text.ts", "defineWords({});", "text.ts: words belong in a file named words"],
+  ["kinds.ts", "taskKind({});", "kinds.ts: kinds of tasks belong in a file named tasks"],
+];
+
+test("plugins refuses what is registered in another file than the house's", async () => {
+  for (const [file, text] of misplaced) plant(`misplaced/odd/${file}`, `${text}\n`);
+  // The same in their places, also in parts of what grew, and a word in a longer name.
+  const placed = {
+    "routes.ts": "web.api({});",
+    "joining-routes.ts": "web.api({});",
+    "pages.tsx": "web.page({}); web.live({});",
+    "pages-list.tsx": "web.form({});",
+    "live.tsx": "web.live({});",
+    "operations.ts": "context.operation(kind, fn); context.undo(name, fn);",
+    "power-operations.ts": "context.operation(kind, fn);",
+    "words-pages.ts": "export const w = { keys: [] };",
+    "words.ts": "export {};",
+    "index.ts": 'definePlugin({ name: "even" }); Stable();',
+    "service.test.ts": "web.api({}); web.page({});",
+  };
+  for (const [file, text] of Object.entries(placed)) plant(`placed/even/${file}`, `${text}\n`);
+  const odd = await gate("plugins", join(folder, "misplaced"));
+  for (const [, , refusal] of misplaced) expect(odd.err).toContain(refusal);
+  expect(odd.code).toBe(1);
+  const even = await gate("plugins", join(folder, "placed"));
+  expect(even.err).toBe("");
+  expect(even.code).toBe(0);
+});
+
 test("walls fails when it sees too few modules", async () => {
   plant("walls/a.ts", "export const a = 1;\n");
   const { code, err } = await gate("walls", join(folder, "walls"));

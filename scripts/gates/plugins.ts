@@ -1,7 +1,7 @@
 /**
  * Checks the shape of the plugin folders, so that whoever has read one has read them all: the files they may
- * have, that names agree (folder = plugin = prefix of tables, word keys and addresses), that every word list
- * is used, and that nothing but the list knows them.
+ * have, in which of them what is registered, and that names agree (folder = plugin = prefix of tables and word
+ * keys).
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -14,6 +14,19 @@ const problems: string[] = [];
 const fileName = /^[a-z]+(-[a-z]+)*(\.test)?\.tsx?$/;
 /** Names that say what kind of file it is not: rooms for anything become dumps. */
 const refused = new Set(["utils.ts", "helpers.ts", "misc.ts", "common.ts", "types.ts"]);
+/**
+ * Which file what is registered in. A part of what grew carries the same noun: `joining-routes.ts`,
+ * `pages-stream.tsx`, `power-operations.ts`.
+ */
+const rooms: { what: RegExp; says: string; noun: string; ending: string }[] = [
+  { what: /\bweb\.(api|socket)\(/, says: "API routes and sockets", noun: "routes", ending: "ts" },
+  { what: /\bweb\.(page|form)\(/, says: "pages and forms", noun: "pages", ending: "tsx?" },
+  { what: /\bweb\.live\(/, says: "live views", noun: "live|pages", ending: "tsx" },
+  { what: /\bcontext\.(operation|undo)\(/, says: "operations", noun: "operations|operation", ending: "ts" },
+  { what: /\btable\(/, says: "tables", noun: "schema", ending: "ts" },
+  { what: /\bdefineWords\(/, says: "words", noun: "words", ending: "ts" },
+  { what: /\btaskKind\(/, says: "kinds of tasks", noun: "tasks", ending: "ts" },
+];
 
 for (const { name } of names) {
   const files = readdirSync(join(folder, name));
@@ -24,6 +37,12 @@ for (const { name } of names) {
   for (const file of files)
     if (file !== "testing" && (!fileName.test(file) || refused.has(file)))
       say(`"${file}" is not a name for a file of a plugin`);
+  for (const file of files.filter((one) => fileName.test(one) && !/\.test\.tsx?$/.test(one))) {
+    const text = readFileSync(join(folder, name, file), "utf8");
+    for (const { what, says, noun, ending } of rooms)
+      if (what.test(text) && !new RegExp(`^(.+-)?(${noun})(-.+)?\\.${ending}$`).test(file))
+        say(`${file}: ${says} belong in a file named ${noun.replaceAll("|", " or ")}`);
+  }
   const has = (file: string): boolean => files.includes(file);
   if (files.some((file) => file.startsWith("pages")) && !has("words.ts")) say("has pages but no words.ts");
   if (has("schema.ts") !== has("migrations.ts")) say("schema.ts and migrations.ts belong together");

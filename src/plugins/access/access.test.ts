@@ -1,17 +1,14 @@
 /** The pages at the door: signing in and out with the limits of guessing, and tokens whose secret is shown once. */
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { type Lab, makeLab, password, requestOf } from "../../core/http/testing/lab.ts";
-import { signInPages } from "./sign-in.tsx";
-import { tokenForm, tokenPages } from "./tokens.tsx";
+import { accessPages } from "./pages.ts";
 import { accessWords } from "./words.ts";
 
 let lab: Lab;
 beforeEach(async () => {
   lab = await makeLab();
   lab.words.add(accessWords);
-  for (const page of signInPages(lab.web.access)) lab.web.page(page);
-  for (const page of tokenPages(lab.web.access, lab.clock)) lab.web.page(page);
-  lab.web.form(tokenForm);
+  accessPages(lab, lab.web.access);
 });
 afterEach(() => lab.stop());
 

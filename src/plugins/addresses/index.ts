@@ -9,7 +9,7 @@ import { addressService } from "./contract.ts";
 import { joinGuests } from "./joining.tsx";
 import { joinReplacing } from "./joining-replacing.ts";
 import { addressesMigrations } from "./migrations.ts";
-import { startNode } from "./node.ts";
+import { startNode } from "./operations.ts";
 import { addressPages } from "./pages.tsx";
 import { portPages, rangeHref } from "./pages-ports.tsx";
 import { replacePages } from "./pages-replace.tsx";

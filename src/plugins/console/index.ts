@@ -3,6 +3,7 @@ import { definePlugin } from "jimv";
 import { guestService } from "../guests/index.ts";
 import { nodeService } from "../nodes/index.ts";
 import { consoleMigrations } from "./migrations.ts";
+import { consolePages } from "./pages.tsx";
 import { consoleRoutes } from "./routes.ts";
 import { consoleTickets } from "./schema.ts";
 import { ConsoleService } from "./service.ts";
@@ -24,6 +25,7 @@ export const consolePlugin = definePlugin({
       name: async (uuid) => (await guests.get(uuid)).name,
       isHeard: async (nodeName) => ((await nodes.get(nodeName))?.state ?? "offline") !== "offline",
     });
+    consolePages(context, service);
     consoleRoutes(context, service);
   },
 });

@@ -1,6 +1,5 @@
-/** The console's addresses: its page, its tickets (for the page and for programs), and its socket. */
+/** The console's tickets for programs, and its socket. */
 import { AppError, type ControllerContext, roles, type SocketPeer, Type, type Viewer } from "jimv";
-import { consolePage } from "./pages.tsx";
 import { type ConsoleService, socketPath } from "./service.ts";
 import { openTunnel } from "./tunnel.ts";
 
@@ -8,25 +7,6 @@ const Uuid = Type.String({ minLength: 36, maxLength: 36, pattern: "^[0-9a-f-]{36
 
 export function consoleRoutes(context: ControllerContext, service: ConsoleService): void {
   const { web } = context;
-  web.page({
-    method: "GET",
-    path: "/guests/{uuid}/console",
-    role: "operator",
-    handle: async ({ params, viewer }) => {
-      const uuid = params.uuid ?? "";
-      const name = await service.name(uuid);
-      return { page: consolePage({ uuid, name }, viewer), title: name, frame: "bare" };
-    },
-  });
-  web.page({
-    method: "POST",
-    path: "/guests/{uuid}/console/ticket",
-    role: "operator",
-    handle: async ({ params, viewer }) =>
-      Response.json(await service.issue(params.uuid ?? "", viewer.actor), {
-        headers: { "cache-control": "no-store" },
-      }),
-  });
   web.api({
     method: "POST",
     path: "/guests/{uuid}/console-tickets",

@@ -20,7 +20,7 @@ import { Observation } from "./observation.ts";
 import { Observer } from "./observer.ts";
 import { registerOperations } from "./operations.ts";
 import { guestPages } from "./pages.tsx";
-import { registerPower } from "./power.ts";
+import { registerPower } from "./power-operations.ts";
 import { startRoutes } from "./routes.ts";
 import { bookings, foreignDomains, guestDetails, guestInterfaces, guests } from "./schema.ts";
 import { Guests } from "./service.ts";

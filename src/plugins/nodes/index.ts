@@ -5,9 +5,11 @@
 import { definePlugin, type ServiceKey, serviceKey, timing } from "jimv";
 import { Departure } from "./departure.ts";
 import { heartbeatKind } from "./heartbeat.ts";
-import { clusterDoor } from "./joining.ts";
-import { startJoining } from "./joining-pages.tsx";
-import { startLeaving } from "./leaving-pages.tsx";
+import { clusterDoor, Joining } from "./joining.ts";
+import { joiningPages } from "./joining-pages.tsx";
+import { joiningRoutes } from "./joining-routes.ts";
+import { leavingPages } from "./leaving-pages.tsx";
+import { leavingRoutes } from "./leaving-routes.ts";
 import { startLive } from "./live.tsx";
 import { nodesMigrations } from "./migrations.ts";
 import { startNode } from "./operations.ts";
@@ -116,9 +118,13 @@ export const nodesPlugin = definePlugin({
     });
     startPages(context, service, pages);
     startLive(context, service, pages);
-    startJoining(context);
+    const cluster = door && { door, joining: new Joining(context, door) };
+    joiningPages(context, cluster);
+    if (cluster) joiningRoutes(context, cluster.joining);
     context.slots.add(nameCarriers, ownNames);
-    startLeaving(context, service, new Departure(context, service, door), takeover);
+    const departure = new Departure(context, service, door);
+    leavingPages(context, service, departure, takeover);
+    leavingRoutes(context, departure, takeover);
   },
   node: startNode,
 });

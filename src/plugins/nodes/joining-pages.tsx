@@ -1,26 +1,22 @@
-/** The page on which a token is made, with which a machine joins; and the API of both. */
-import { type ControllerContext, type PageAnswer, Type, type Viewer } from "jimv";
+/** The page on which a token is made, with which a machine joins. */
+import type { ControllerContext, PageAnswer, Viewer } from "jimv";
 import { Button, Command, html, Notice, PageHead, Panel, replace, Stack, Time } from "jimv/ui";
-import { type ClusterDoor, clusterDoor, JoinAnswer, Joining, JoinRequest } from "./joining.ts";
+import type { ClusterDoor, Joining } from "./joining.ts";
 
-const JoinToken = Type.Object({
-  token: Type.String({ description: "Shown once; good for one machine, for a day" }),
-  expiresAt: Type.Integer({ description: "UTC milliseconds" }),
-});
-
-export function startJoining(context: ControllerContext): void {
-  const { web } = context;
-  const door = context.find(clusterDoor);
-
+/** `cluster` is null where one process is all there is. */
+export function joiningPages(
+  { web }: ControllerContext,
+  cluster: { door: ClusterDoor; joining: Joining } | null,
+): void {
   web.page({
     method: "GET",
     path: "/nodes/join",
     role: "administrator",
     handle: ({ viewer }) =>
-      whole(viewer, door ? <JoinPanel viewer={viewer} door={door} /> : <Alone viewer={viewer} />),
+      whole(viewer, cluster ? <JoinPanel viewer={viewer} door={cluster.door} /> : <Alone viewer={viewer} />),
   });
-  if (!door) return;
-  const joining = new Joining(context, door);
+  if (!cluster) return;
+  const { door, joining } = cluster;
 
   web.page({
     method: "POST",
@@ -31,29 +27,6 @@ export function startJoining(context: ControllerContext): void {
       const panel = <Made viewer={viewer} door={door} {...made} controller={controllerOf(url, door)} />;
       return partial ? { fragment: replace("join", await html(panel)) } : whole(viewer, panel);
     },
-  });
-
-  web.api({
-    method: "POST",
-    path: "/nodes/tokens",
-    summary: "Make a one-time token with which a machine joins the cluster",
-    tag: "Nodes",
-    role: "administrator",
-    answer: { status: 201, schema: JoinToken },
-    handle: async ({ viewer }) => ({ body: await joining.makeToken(viewer.actor) }),
-  });
-
-  web.api({
-    method: "POST",
-    path: "/nodes/join",
-    summary: "Join the cluster: what jimv node does with its token",
-    description:
-      "Whoever has an unused token gets the road's address, a secret of its own and a certificate. The same machine may ask again with the same token until it ends.",
-    tag: "Nodes",
-    role: "anyone",
-    body: JoinRequest,
-    answer: { status: 201, schema: JoinAnswer },
-    handle: async ({ body, address }) => ({ body: await joining.join(body, address) }),
   });
 }
 

@@ -7,8 +7,8 @@ import { nodeService } from "../nodes/index.ts";
 import { carryOutChoice, keepChoice } from "./choice.ts";
 import { setupCode, setupHost, setupService } from "./contract.ts";
 import { startPages } from "./pages.tsx";
+import { startStream } from "./pages-stream.tsx";
 import { Setup } from "./service.ts";
-import { startStream } from "./stream.tsx";
 import { setupWords } from "./words.ts";
 
 export * from "./contract.ts";
