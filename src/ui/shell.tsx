@@ -44,6 +44,7 @@ export function makeShell(options: ShellOptions): Shell {
               const { figure } = entry;
               return {
                 href: entry.href,
+                ...(entry.also ? { also: entry.also } : {}),
                 icon: entry.icon,
                 label: viewer.say(entry.word),
                 group: entry.group,

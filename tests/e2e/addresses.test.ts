@@ -134,6 +134,21 @@ test("its page and the pool's page say who has which address; an address that th
   await picture("ip-pool");
 });
 
+test("before an address is replaced its dialog knows whether the guest's own agent allows it", async () => {
+  const { uuid } = await guestNamed("web");
+  // Who opens the guest's page makes its node ask.
+  await until("the agent's answer is in the dialog", 60_000, async () => {
+    await page.goto(`${app.url}/guests/${uuid}?tab=addresses`);
+    await page.click("#guest-more >> text=Replace…");
+    await page.waitForSelector("#replace-dialog");
+    return (await page.locator("#replace-dialog >> text=Now goes through the guest agent").count()) === 1;
+  });
+  await picture("replace-dialog");
+  // The nodes' VNC ports belong to the same entry of the navigation.
+  await page.goto(`${app.url}/vnc-ports`);
+  await page.waitForSelector('#nav a[href="/ip-pools"][aria-current="page"]');
+});
+
 test("deleted, its address rests", async () => {
   const { uuid } = await guestNamed("web");
   await app.ask("DELETE", `/guests/${uuid}`, { force: true });

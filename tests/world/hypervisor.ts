@@ -290,6 +290,7 @@ export class PretendedHypervisor implements Hypervisor {
         return { pid: 1 };
       }
       if (command.execute === "guest-network-get-interfaces") return this.need(uuid).agentInterfaces ?? [];
+      if (command.execute === "guest-info") return this.need(uuid).agentInfo ?? {};
       return { exited: true, exitcode: 0 };
     });
   }

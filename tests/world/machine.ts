@@ -37,6 +37,8 @@ export interface PretendedDomain {
   neighbours?: GuestAddress[];
   /** What its agent says of its interfaces, in the agent's own shape. */
   agentInterfaces?: unknown;
+  /** What its agent answers to `guest-info`. */
+  agentInfo?: unknown;
   /** It is on its way here, and runs elsewhere as yet. */
   arriving: boolean;
 }

@@ -186,6 +186,8 @@ export interface NavEntry {
   group: "top" | "compute" | "infrastructure" | "watch" | "system";
   order: number;
   href: string;
+  /** Other pages that belong to it: it is marked on those, too. */
+  also?: readonly string[];
   icon: string;
   word: string;
   role: Role;

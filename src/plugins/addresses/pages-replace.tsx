@@ -79,7 +79,8 @@ export function replacePages(context: ControllerContext, service: Addresses, rep
     const guest = await guests.get(params.uuid ?? "");
     const booked = (await service.booked([guest.uuid])).get(guest.uuid) ?? [];
     const pools = await service.list();
-    return replaceForm({ guest, booked, pools, viewer, tried });
+    const agentMayRun = (await guests.details(guest.uuid))?.agentMayRun ?? null;
+    return replaceForm({ guest, booked, pools, agentMayRun, viewer, tried });
   };
   web.page({
     method: "GET",
@@ -259,6 +260,8 @@ function replaceForm(p: {
   guest: GuestDetail;
   booked: readonly string[];
   pools: readonly { id: string; name: string; free: number }[];
+  /** As its node heard when the guest's page was opened; null where no agent answered. */
+  agentMayRun: boolean | null;
   viewer: Viewer;
   tried: TriedForm | null;
 }) {
@@ -270,9 +273,12 @@ function replaceForm(p: {
   };
   const whyNotLive = guest.isWindows
     ? t("addresses.replace.noLiveWindows")
-    : guest.state === "running"
-      ? null
-      : t("addresses.replace.noLiveOff");
+    : guest.state !== "running"
+      ? t("addresses.replace.noLiveOff")
+      : p.agentMayRun === false
+        ? t("addresses.replace.noLiveExec")
+        : null;
+  const liveHint = t(p.agentMayRun ? "addresses.replace.liveHint" : "addresses.replace.liveSilent");
   return (
     <Form
       id="replace-form"
@@ -322,7 +328,7 @@ function replaceForm(p: {
         label={t("addresses.replace.when")}
         value={typedIn(tried, "when") ?? (whyNotLive === null ? "now" : "boot")}
         error={errorIn(tried, "when", viewer)}
-        hint={whyNotLive ?? t("addresses.replace.liveHint")}
+        hint={whyNotLive ?? liveHint}
         options={[
           { value: "now", label: t("addresses.replace.now"), disabled: whyNotLive !== null },
           { value: "boot", label: t("addresses.replace.atBoot") },

@@ -58,6 +58,7 @@ export function addressPages(needs: Needs): void {
     group: "infrastructure",
     order: 25,
     href: "/ip-pools",
+    also: [portsHref],
     icon: "network",
     word: "addresses.page.nav",
     role: "reader",

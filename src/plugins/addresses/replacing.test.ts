@@ -257,6 +257,22 @@ test("the guest's page offers it, shows what is under way, and the API says the 
   const dialog = await (await admin.ask(`/guests/${uuid}/addresses/replace`)).text();
   expect(dialog).toContain("192.0.2.10");
   expect(dialog).toContain("Not now: the guest does not run.");
+  // While it runs its agent has the say, as far as its node has heard of it.
+  await stage.store.run(update(guests, { state: "running" }, eq(guests.uuid, uuid)));
+  const hears = async (agentMayRun: boolean | null) => {
+    await stage.report("guests.details", { uuid, xml: "<domain/>", screen: null, agentMayRun });
+    return (await admin.ask(`/guests/${uuid}/addresses/replace`)).text();
+  };
+  const liveChoice = /<option value="now"[^>]*>/;
+  const silent = await hears(null);
+  expect(silent).toContain("did not answer when it was last asked");
+  expect(liveChoice.exec(silent)?.[0]).not.toContain("disabled");
+  const able = await hears(true);
+  expect(able).toContain("Now goes through the guest agent.");
+  const blocked = await hears(false);
+  expect(blocked).toContain("Not now: the guest agent does not allow commands");
+  expect(liveChoice.exec(blocked)?.[0]).toContain("disabled");
+  await stage.store.run(update(guests, { state: "off" }, eq(guests.uuid, uuid)));
   const tab = `/guests/${uuid}?tab=addresses`;
   expect(await (await admin.ask(tab)).text()).toContain("Replace…");
   const refused = await admin.ask(at, { json: { when: "boot", address: "192.0.2.1" } });

@@ -36,8 +36,12 @@ export const replaceTexts = {
     "addresses.replace.now": "Now, while it runs",
     "addresses.replace.atBoot": "When JimV starts it the next time",
     "addresses.replace.liveHint":
-      "Now needs a guest agent that may run commands (guest-exec). If the new address does not answer, the guest takes the change back by itself.",
+      "Now goes through the guest agent. If the new address does not answer, the guest takes the change back by itself.",
+    "addresses.replace.liveSilent":
+      "Now needs a guest agent that may run commands (guest-exec), and this guest's did not answer when it was last asked. If the new address does not answer, the guest takes the change back by itself.",
     "addresses.replace.noLiveOff": "Not now: the guest does not run.",
+    "addresses.replace.noLiveExec":
+      "Not now: the guest agent does not allow commands (guest-exec). Allow it in the guest and open its page again, or replace the address at the next start.",
     "addresses.replace.noLiveWindows": "Not now: in Windows the address can only be changed at its start.",
     "addresses.replace.style": "Network set-up in the guest",
     "addresses.replace.styleHint": "This guest has no cloud-init: a boot job writes its network's files.",
@@ -135,9 +139,12 @@ export const replaceTexts = {
     "addresses.replace.when": "时间",
     "addresses.replace.now": "立即，在运行中更换",
     "addresses.replace.atBoot": "下次由 JimV 启动时",
-    "addresses.replace.liveHint":
-      "立即更换需要允许执行命令（guest-exec）的客户机代理。如果新地址没有应答，虚拟机会自行恢复。",
+    "addresses.replace.liveHint": "立即更换通过客户机代理进行。如果新地址没有应答，虚拟机会自行恢复。",
+    "addresses.replace.liveSilent":
+      "立即更换需要允许执行命令（guest-exec）的客户机代理，而此虚拟机的代理在上次询问时没有应答。如果新地址没有应答，虚拟机会自行恢复。",
     "addresses.replace.noLiveOff": "不能立即更换：虚拟机未运行。",
+    "addresses.replace.noLiveExec":
+      "不能立即更换：客户机代理不允许执行命令（guest-exec）。请在虚拟机中允许后重新打开其页面，或在下次启动时更换。",
     "addresses.replace.noLiveWindows": "不能立即更换：Windows 的地址只能在启动时更改。",
     "addresses.replace.style": "虚拟机内的网络配置方式",
     "addresses.replace.styleHint": "此虚拟机没有 cloud-init：由启动任务写入网络配置文件。",

@@ -28,6 +28,8 @@ export const DetailsReport = Type.Object({
   uuid: Uuid,
   xml: Type.String({ maxLength: 1024 * 1024 }),
   screen: Type.Union([Type.String({ maxLength: 1024 * 1024 }), Type.Null()]),
+  /** Nodes of before this was known do not tell. */
+  agentMayRun: Type.Optional(Type.Union([Type.Boolean(), Type.Null()])),
 });
 
 /** Tells the open page of a guest that there is news for its definition or screen. */
@@ -56,10 +58,17 @@ export class Details {
   /** A `guests.details` report. */
   async details(envelope: Envelope): Promise<ReportEffects> {
     if (!Value.Check(DetailsReport, envelope.body)) return this.unreadable(envelope);
-    const { uuid, xml, screen } = envelope.body;
+    const { uuid, xml, screen, agentMayRun = null } = envelope.body;
     if (!(await this.isOf(uuid, envelope.node))) return { statements: [] };
     const at = envelope.at;
-    const row = { guestUuid: uuid, xml, xmlAt: at, screen, screenAt: screen === null ? null : at };
+    const row = {
+      guestUuid: uuid,
+      xml,
+      xmlAt: at,
+      screen,
+      screenAt: screen === null ? null : at,
+      agentMayRun,
+    };
     return {
       statements: [upsert(guestDetails, row, ["guestUuid"])],
       events: [{ topic: detailsTopic, key: uuid }],

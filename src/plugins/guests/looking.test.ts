@@ -103,20 +103,30 @@ describe("what a node sees of its guests", () => {
   });
 
   test("definition and screen are told when somebody looks, not oftener than makes sense, and go with the guest", async () => {
-    const { uuid } = await running();
+    const { uuid, domain } = await running();
     expect(await world.guestService.details(uuid)).toBeNull();
     for (let i = 0; i < 5; i++) await world.guestService.look(uuid);
     await world.clock.advance(1_000);
     const first = await world.guestService.details(uuid);
     expect(first).toMatchObject({ guestUuid: uuid, screen: null });
     expect(first?.xml).toContain(uuid);
+    expect(first?.agentMayRun).toBeNull();
+    const agentInfo = (enabled: boolean) => ({ supported_commands: [{ name: "guest-exec", enabled }] });
+    domain.agentInfo = agentInfo(true);
     await world.guestService.look(uuid);
     await world.clock.advance(500);
     expect((await world.guestService.details(uuid))?.xmlAt).toBe(first?.xmlAt ?? 0);
     await world.clock.advance(timing.lookAgainMilliseconds);
     await world.guestService.look(uuid);
     await world.clock.advance(1_000);
-    expect((await world.guestService.details(uuid))?.xmlAt).toBeGreaterThan(first?.xmlAt ?? 0);
+    const second = await world.guestService.details(uuid);
+    expect(second?.xmlAt).toBeGreaterThan(first?.xmlAt ?? 0);
+    expect(second?.agentMayRun).toBe(true);
+    domain.agentInfo = agentInfo(false);
+    await world.clock.advance(timing.lookAgainMilliseconds);
+    await world.guestService.look(uuid);
+    await world.clock.advance(1_000);
+    expect((await world.guestService.details(uuid))?.agentMayRun).toBe(false);
     await world.guestService.remove(uuid, { force: true }, someone);
     await world.clock.advance(10_000);
     expect(await world.guests()).toEqual([]);

@@ -180,9 +180,27 @@ export class Looking {
     const fact = await hypervisor.domain(uuid);
     if (!fact || fact.clusterId !== clusterId) return;
     const runs = fact.state === "running" || fact.state === "paused";
-    const [xml, screen] = await Promise.all([hypervisor.xml(uuid), runs ? this.screenOf(uuid) : null]);
-    this.context.report("guests.details", { uuid, xml, screen }, `guests.details:${uuid}`);
+    const [xml, screen, agentMayRun] = await Promise.all([
+      hypervisor.xml(uuid),
+      runs ? this.screenOf(uuid) : null,
+      fact.state === "running" ? this.agentMayRun(uuid) : null,
+    ]);
+    this.context.report("guests.details", { uuid, xml, screen, agentMayRun }, `guests.details:${uuid}`);
     if (this.watched.has(uuid)) await this.lookAt(uuid);
+  }
+
+  /** Whether the guest's agent may run commands: it says of each that it knows whether that is allowed. Null for silence. */
+  private async agentMayRun(uuid: string): Promise<boolean | null> {
+    try {
+      const command = { execute: "guest-info" };
+      return readAgentMayRun(await this.context.hypervisor.agent(uuid, command, timing.agentPingSeconds));
+    } catch (error) {
+      this.context.log.debug("a guest's agent does not say what it may", {
+        guest: uuid,
+        error: errorText(error),
+      });
+      return null;
+    }
   }
 
   /** PNG in base64, or null where the guest has no picture to show. */
@@ -209,6 +227,13 @@ const mostInterfaces = 16;
 /** Not those that every machine has: loopback, and link-local ones, by which nobody reaches a guest. */
 function isUseful(address: string): boolean {
   return !/^(127\.|::1$|fe80:|169\.254\.)/i.test(address);
+}
+
+/** The answer to `guest-info`: false where guest-exec is blocked or not known. Foreign, and of any shape: then null. */
+export function readAgentMayRun(answer: unknown): boolean | null {
+  const commands = (answer as { supported_commands?: unknown } | null | undefined)?.supported_commands;
+  if (!Array.isArray(commands)) return null;
+  return commands.some((one) => one?.name === "guest-exec" && one.enabled === true);
 }
 
 /** The answer to `guest-network-get-interfaces`. It comes out of the guest: foreign, and of any shape. */

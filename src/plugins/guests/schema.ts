@@ -120,6 +120,8 @@ export const guestDetails = table("guests_details", {
   /** A small picture of the screen, PNG in base64; null when there is none. */
   screen: longText(),
   screenAt: time(),
+  /** Whether the guest's agent may run commands in it (guest-exec); null when no agent answered. */
+  agentMayRun: bool(),
 });
 export type GuestDetails = Row<typeof guestDetails>;
 

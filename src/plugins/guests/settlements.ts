@@ -139,9 +139,11 @@ export function registerSettlements(context: ControllerContext, needs: GuestNeed
 
   context.settle(startGuest, {
     succeeded: async (task, payload, result) => {
-      const guest = await inState(payload.uuid, "starting");
+      // What its node saw may have come before the end of the task, and made it run already.
+      const guest = await inState(payload.uuid, "starting", "running");
       if (!guest) return touched(payload.uuid);
-      const released = release(guest, result.state);
+      const isReleased = guest.state !== "starting";
+      const released = isReleased ? touched(payload.uuid) : release(guest, result.state);
       const isOwing = guest.init === "agent" && guest.initState !== "done";
       const init = isOwing ? await prepareInit(context, guest, task) : null;
       return {

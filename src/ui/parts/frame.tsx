@@ -13,6 +13,8 @@ import { TaskTray, type TrayTask } from "./tray.tsx";
 
 export interface FrameNavEntry {
   href: string;
+  /** Other pages that belong to it. */
+  also?: readonly string[];
   icon: string;
   label: string;
   group: "top" | "compute" | "infrastructure" | "watch" | "system";
@@ -209,12 +211,12 @@ function UserMenu({
 
 /** The entry with the longest address that the path begins with. */
 function currentEntry(nav: readonly FrameNavEntry[], path: string): FrameNavEntry | null {
-  let best: FrameNavEntry | null = null;
-  for (const entry of nav) {
-    const fits = entry.href === "/" ? path === "/" : path === entry.href || path.startsWith(`${entry.href}/`);
-    if (fits && (best === null || entry.href.length > best.href.length)) best = entry;
-  }
-  return best;
+  const fits = (href: string): boolean => path === href || (href !== "/" && path.startsWith(`${href}/`));
+  const found = nav.flatMap((entry) =>
+    [entry.href, ...(entry.also ?? [])].filter(fits).map((href) => ({ entry, length: href.length })),
+  );
+  found.sort((one, other) => other.length - one.length);
+  return found[0]?.entry ?? null;
 }
 
 function barOf(nav: readonly FrameNavEntry[]): FrameNavEntry[] {
