@@ -102,6 +102,20 @@ test("is known as shared by its file system, carries the pool's mark, and holds 
   expect(existsSync(join(brick, "data/disk.qcow2"))).toBe(true);
 }, 30_000);
 
+/** QEMU's own client takes ten seconds to take its leave of the volume. See docs/adr/0011-gluster-is-a-mount.md. */
+test.if(process.env.JIMV_LONG === "1")(
+  "QEMU's own client sees through gluster:// what the mount wrote",
+  async () => {
+    const image = join(mount, "raw.img");
+    await openImages().create(image, { format: "raw", sizeBytes: 64 * 1024 ** 2 });
+    const direct = `gluster://${address}/jimv/raw.img`;
+    const seen = JSON.parse(await run(["qemu-img", "info", "--output=json", "--", direct]));
+    expect(seen).toMatchObject({ format: "raw", "virtual-size": 64 * 1024 ** 2 });
+    rmSync(image);
+  },
+  60_000,
+);
+
 test("a mount that went away is noticed before anything is written below it", async () => {
   await run(["umount", mount]);
   expect(await readMark(mount)).toEqual({ id: null });
