@@ -284,6 +284,8 @@ export const timing = {
   poolMarkMilliseconds: 3_000,
   /** A node tells the figures and the health of its storage pools so often. */
   poolFactsMilliseconds: 10_000,
+  /** How much room a Ceph pool has is asked so often while it answers: libvirt opens each of its images for that. */
+  cephFactsMilliseconds: 60_000,
   /** A pool that was not told of for so long by its node is not healthy. Longer than several tellings. */
   poolSilentMilliseconds: 45_000,
   /** A pool that went missing on a node is set up there again at most once in this time. */

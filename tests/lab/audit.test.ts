@@ -2,17 +2,12 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type App, executable } from "../support/app.ts";
+import type { App } from "../support/app.ts";
+import { audit } from "../support/audit.ts";
 import { type Lab, openLab } from "../support/lab.ts";
 import { run } from "../support/processes.ts";
 
 setDefaultTimeout(120_000);
-
-interface Told {
-  findings: { word: string; text: string }[];
-  doubts: { word: string }[];
-  seen: { nodes: number; guests: number; disks: number; domains: number; files: number };
-}
 
 let lab: Lab;
 let app: App;
@@ -39,19 +34,8 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-async function audit(): Promise<{ status: number; told: Told }> {
-  const child = Bun.spawn([executable, "audit", "--json", "--data", app.data], {
-    env: app.environment(),
-    stdin: "ignore",
-    stdout: "pipe",
-    stderr: "inherit",
-  });
-  const text = await new Response(child.stdout).text();
-  return { status: await child.exited, told: JSON.parse(text) as Told };
-}
-
 test("finds nothing where all is well", async () => {
-  const { status, told } = await audit();
+  const { status, told } = await audit(app);
   expect(told.findings).toEqual([]);
   expect(told.doubts).toEqual([]);
   expect(told.seen).toMatchObject({ nodes: 1, guests: 2, disks: 2, domains: 2, files: 2 });
@@ -74,7 +58,7 @@ test("finds a file without an owner, a disk without its file and a domain withou
     xml.replace(/<name>.*<\/name>/, "<name>twin</name>").replace(/<uuid>.*<\/uuid>/, `<uuid>${uuid}</uuid>`),
   );
   await lab.libvirtd.virsh("define", twin);
-  const { status, told } = await audit();
+  const { status, told } = await audit(app);
   const words = told.findings.map((finding) => finding.word).sort();
   expect(words).toEqual(["audit.disk.noFile", "audit.domain.orphan", "audit.file.nobody"]);
   expect(told.findings.some((finding) => finding.text.includes(own))).toBe(true);
@@ -86,7 +70,7 @@ test("finds a file without an owner, a disk without its file and a domain withou
 
 test("says what it could not look at", async () => {
   await app.stop();
-  const { status, told } = await audit();
+  const { status, told } = await audit(app);
   expect(told.findings).toEqual([]);
   expect(told.doubts.map((doubt) => doubt.word)).toEqual(["audit.noLeader"]);
   expect(status).toBe(3);

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { type App, demoTemplate, until } from "../support/app.ts";
+import { audit } from "../support/audit.ts";
 import { TestCeph } from "../support/ceph.ts";
 import { saidIn, soon } from "../support/in-guest.ts";
 import { type Lab, openLab } from "../support/lab.ts";
@@ -141,6 +142,15 @@ test("a guest is made in it with a data disk, boots, writes, and is deleted with
   await until("it boots again", 90_000, () => soon(lab.libvirtd, "in-ceph", "grep -q written /dev/vdb"), 500);
   expect(await saidIn(lab.libvirtd, "in-ceph", "cat /etc/said")).toBe("in-ceph");
   expect(readdirSync("/run/jimv/boot-jobs")).toEqual([]);
+
+  // The audit sees into the pool: all is well, until somebody leaves an image behind.
+  expect(await audit(app)).toMatchObject({ status: 0, told: { findings: [], doubts: [] } });
+  const left = crypto.randomUUID();
+  await ceph.run("rbd", "create", "--size", "8M", `${ceph.pool}/${left}`);
+  const { told } = await audit(app);
+  expect(told.findings.map(({ word }) => word)).toEqual(["audit.file.nobody"]);
+  expect(told.findings[0]?.text).toContain(left);
+  await ceph.run("rbd", "rm", "--no-progress", `${ceph.pool}/${left}`);
 
   await done("DELETE", `/guests/${uuid}`, { force: true });
   expect(await ceph.images()).toEqual([]);

@@ -13,13 +13,19 @@ test("files, interfaces and the port of a domain are read out of its XML", () =>
   </devices></domain>`;
   expect(readHoldings(xml)).toEqual({
     files: ["/disks/a <1>.qcow2", "/disks/seed.iso"],
+    images: ["image"],
     macs: ["52:54:00:aa:bb:01"],
     vncPort: 15900,
   });
 });
 
 test("a domain without devices, or whose port is still to be chosen, holds nothing", () => {
-  expect(readHoldings("<domain><name>bare</name></domain>")).toEqual({ files: [], macs: [], vncPort: null });
+  expect(readHoldings("<domain><name>bare</name></domain>")).toEqual({
+    files: [],
+    images: [],
+    macs: [],
+    vncPort: null,
+  });
   const automatic = "<domain><devices><graphics type='vnc' port='-1' autoport='yes'/></devices></domain>";
   expect(readHoldings(automatic).vncPort).toBeNull();
 });

@@ -208,7 +208,7 @@ export interface Images {
   exists(path: string): Promise<boolean>;
   /** Null for a file. @throws HypervisorError notFound when there is no such pool here */
   cephAccess(path: string): Promise<CephAccess | null>;
-  /** Regular files directly in a folder. */
+  /** Regular files directly in a folder, or all images of a Ceph pool (`rbd:POOL`). */
   list(folder: string): Promise<string[]>;
 }
 

@@ -55,6 +55,7 @@ export const calls = {
   rbdKey: rbdVolume.key,
   rbdExists: rbdVolume.exists,
   rbdRemove: rbdVolume.remove,
+  rbdNames: rbdVolume.names,
   networks: network.list,
   ensureNat: network.ensureNat,
   snapshotCreate: snapshot.create,

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { type CephAccess, HypervisorError, type Images } from "./hypervisor.ts";
 import { wholeImage } from "./images.ts";
 import { convert, parseInfo, qemuImg, quick } from "./qemu-img.ts";
-import { cephFiles, type RbdSource, rbdAddress, rbdFileName } from "./rbd.ts";
+import { cephFiles, type RbdSource, rbdAddress, rbdFileName, rbdPoolName } from "./rbd.ts";
 
 /** What of a Ceph pool only libvirt can tell or do. */
 export interface RbdPools {
@@ -16,6 +16,7 @@ export interface RbdPools {
   key(secretUuid: string): Promise<string>;
   exists(pool: string, image: string): Promise<boolean>;
   remove(pool: string, image: string): Promise<boolean>;
+  names(pool: string): Promise<string[]>;
 }
 
 interface Place {
@@ -117,6 +118,11 @@ export function imagesOf(files: Images, pools: RbdPools): Images {
     cephAccess: byPlace(files.cephAccess, access),
     exists: byPlace(files.exists, ({ pool, image }) => pools.exists(pool, image)),
     remove: byPlace(files.remove, ({ pool, image }) => pools.remove(pool, image)),
+    async list(folder) {
+      const pool = rbdPoolName(folder);
+      if (pool === null) return files.list(folder);
+      return (await pools.names(pool)).map((name) => `${folder}/${name}`);
+    },
     create: byPlace(files.create, (place, { sizeBytes }) =>
       making(place, async (name) => {
         await qemuImg(["create", "-q", "-f", "raw", "--", name, String(sizeBytes)], quick);

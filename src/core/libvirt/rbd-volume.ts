@@ -1,6 +1,18 @@
 /** Images in a Ceph pool, through libvirt's storage pool. Runs in call workers. */
 import { type Pointer, toBuffer } from "bun:ffi";
-import { type Context, cString, failure, numberOf, out, pointerOf, takeString, using } from "./call.ts";
+import {
+  borrowString,
+  type Context,
+  cString,
+  eachOf,
+  failure,
+  numberOf,
+  out,
+  outPointer,
+  pointerOf,
+  takeString,
+  using,
+} from "./call.ts";
 import { virError } from "./errors.ts";
 import { HypervisorError } from "./hypervisor.ts";
 import { type RbdSource, readRbdPool } from "./rbd.ts";
@@ -64,6 +76,21 @@ export function exists(context: Context, poolName: string, image: string): boole
     const volume = find(context, pool, image);
     if (volume) context.lib.virStorageVolFree(volume);
     return volume !== null;
+  });
+}
+
+/** Names of all images in the pool. */
+export function names(context: Context, poolName: string): string[] {
+  const { lib } = context;
+  return withPool(context, poolName, (pool) => {
+    numberOf(context, "look into the Ceph pool", lib.virStoragePoolRefresh(pool, 0));
+    const array = out(8);
+    const count = numberOf(context, "list the images", lib.virStoragePoolListAllVolumes(pool, array, 0));
+    const found: string[] = [];
+    eachOf(lib, outPointer(array), count, lib.virStorageVolFree, (volume) => {
+      found.push(borrowString(pointerOf(context, "read an image's name", lib.virStorageVolGetName(volume))));
+    });
+    return found.sort();
   });
 }
 

@@ -21,6 +21,11 @@ export function rbdAddress(path: string): { pool: string; image: string } | null
   return { pool, image };
 }
 
+/** libvirt's name of the pool of which this is all, `rbd:POOL`; null for what is a folder. */
+export function rbdPoolName(folder: string): string | null {
+  return /^rbd:([A-Za-z0-9._-]+)$/.exec(folder)?.[1] ?? null;
+}
+
 /** What libvirt's definition of a pool says; null when it is no Ceph pool. */
 export function readRbdPool(xml: string): RbdSource | null {
   const pool = all(readXml(xml), "pool")[0];

@@ -77,6 +77,7 @@ export class RealHypervisor implements Hypervisor {
       key: (secretUuid) => this.session.call("short", "rbdKey", [secretUuid]),
       exists: (pool, image) => this.session.call("long", "rbdExists", [pool, image]),
       remove: (pool, image) => this.session.call("long", "rbdRemove", [pool, image]),
+      names: (pool) => this.session.call("long", "rbdNames", [pool]),
     });
     this.migrations = new RealMigrations({
       session: this.session,

@@ -620,6 +620,20 @@ export const required = {
       ["u32", "unsigned int flags"],
     ],
   },
+  virStoragePoolListAllVolumes: {
+    since: "0.10.2",
+    returns: ["i32", "int"],
+    args: [
+      ["ptr", "virStoragePoolPtr pool"],
+      ["ptr", "virStorageVolPtr **vols"],
+      ["u32", "unsigned int flags"],
+    ],
+  },
+  virStorageVolGetName: {
+    since: "0.4.1",
+    returns: ["ptr", "const char *"],
+    args: [["ptr", "virStorageVolPtr vol"]],
+  },
   virStoragePoolGetName: {
     since: "0.4.1",
     returns: ["ptr", "const char *"],

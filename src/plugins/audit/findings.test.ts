@@ -44,6 +44,7 @@ function makeWorld() {
     vcpus: 1,
     memoryMiB: 512,
     files: [diskPath, seedPath],
+    images: [],
     macs: [mac],
     vncPort: 15900,
   };
@@ -202,6 +203,35 @@ test("nothing is said of what a task has its hand on, or of a node that was not 
   const other = makeWorld();
   other.facts.looks.delete("one");
   expect(findings(other.facts)).toEqual([]);
+});
+
+test("an image in Ceph is one image for all its nodes, and is missed, left over and counted as a file is", () => {
+  const inCeph = () => {
+    const world = makeWorld();
+    const path = `rbd:jimv-pool-1/${uuid("d")}`;
+    world.disk.path = path;
+    Object.assign(world.domain, { files: [seedPath], images: [uuid("d")] });
+    world.one.files[0] = { path, inode: path };
+    world.two.files.push({ path, inode: path });
+    return { ...world, path };
+  };
+  const wordsOf = ({ facts }: World) => findings(facts).map(({ word }) => word);
+  expect(wordsOf(inCeph())).toEqual([]);
+  const gone = inCeph();
+  gone.one.files.shift();
+  gone.two.files = [];
+  expect(wordsOf(gone)).toEqual(["audit.disk.noFile"]);
+  const closed = inCeph();
+  closed.one.files.shift();
+  closed.two.files = [];
+  closed.one.closed = ["rbd:jimv-pool-1"];
+  expect(wordsOf(closed)).toEqual([]);
+  const left = inCeph();
+  left.two.files.push({ path: `rbd:jimv-pool-1/${uuid("e")}`, inode: "-" });
+  expect(wordsOf(left)).toEqual(["audit.file.nobody"]);
+  const unplugged = inCeph();
+  unplugged.domain.images = [];
+  expect(wordsOf(unplugged)).toEqual(["audit.guest.disks"]);
 });
 
 test("a folder that can't be read says nothing of its files", () => {

@@ -34,8 +34,8 @@ export interface Facts {
 
 /** States in which a guest must be as its domain is. */
 const resting: readonly GuestState[] = ["off", "running", "paused", "crashed"];
-/** JimV names its files by the uuid of what they belong to. */
-const ownFile = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\./;
+/** JimV names its files, and its images in Ceph pools, by the uuid of what they belong to. */
+const ownFile = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(\.|$)/;
 /** Why a guest counts as failed although everything of it but the domain may still be there. */
 const vanished = "guests.vanished";
 
@@ -153,9 +153,13 @@ class World {
       wrong.push({ word: "audit.guest.interfaces", args: { ...of, missing } });
     const paths = this.facts.disks.flatMap((disk) => (disk.guestUuid === uuid ? [disk.path] : []));
     if (guest.seedPath !== null) paths.push(guest.seedPath);
-    // What is not a file (a volume of a network storage) is told apart by others.
-    const files = paths.filter((path) => path.startsWith("/"));
-    for (const missing of differences(files, domain.files))
+    const isFile = (path: string): boolean => path.startsWith("/");
+    // A definition names Ceph's own pool, a row libvirt's: the image's name is what both have.
+    const images = paths.filter((path) => !isFile(path)).map(nameOf);
+    for (const missing of [
+      ...differences(paths.filter(isFile), domain.files),
+      ...differences(images, domain.images),
+    ])
       wrong.push({ word: "audit.guest.disks", args: { ...of, missing } });
     if (guest.seedPath !== null && this.isMissing(node, guest.seedPath))
       wrong.push({ word: "audit.guest.seed", args: { ...of, path: guest.seedPath } });
@@ -165,7 +169,7 @@ class World {
   /** Whether a node that was asked, and could read the file's folder, has no such file. */
   private isMissing(node: string, path: string): boolean {
     const look = this.facts.looks.get(node);
-    if (!look || !path.startsWith("/") || look.closed.includes(folderOf(path))) return false;
+    if (!look || look.closed.includes(folderOf(path))) return false;
     return this.files.get(node)?.has(path) === false;
   }
 

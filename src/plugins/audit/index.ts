@@ -4,6 +4,7 @@
  */
 import { definePlugin, eq, remove, type ServiceKey, serviceKey } from "jimv";
 import { nameCarriers, nodeService } from "../nodes/index.ts";
+import { poolService } from "../pools/index.ts";
 import { auditMigrations } from "./migrations.ts";
 import { startNode } from "./operations.ts";
 import { auditLooks } from "./schema.ts";
@@ -19,12 +20,12 @@ export const auditService: ServiceKey<AuditService> = serviceKey("audit");
 
 export const auditPlugin = definePlugin({
   name: "audit",
-  requires: ["guests", "disks", "nodes", "migration"],
+  requires: ["guests", "disks", "nodes", "migration", "pools"],
   words: auditWords,
   tables: [auditLooks],
   migrations: auditMigrations,
   controller(context) {
-    const service = new AuditService(context, context.use(nodeService));
+    const service = new AuditService(context, context.use(nodeService), context.use(poolService));
     // What a node said under its old name is asked anew under the new one.
     context.slots.add(nameCarriers, (from) => [remove(auditLooks, eq(auditLooks.nodeName, from))]);
     context.provide(auditService, service);

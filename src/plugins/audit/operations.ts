@@ -1,6 +1,5 @@
 /** The node's side of an audit: all domains and files, as they are. */
-import { readdir, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { stat } from "node:fs/promises";
 import { HypervisorError, type NodeContext, type PayloadOf, type ResultOf, readHoldings } from "jimv";
 import { lookTask } from "./tasks.ts";
 
@@ -10,7 +9,7 @@ export function startNode(context: NodeContext): void {
   context.operation(lookTask, async (operation, payload) => {
     const domains = await operation.step("audit.step.domains", null, () => lookAtDomains(context));
     operation.progress(50);
-    const files = await operation.step("audit.step.files", null, () => lookAtFiles(payload));
+    const files = await operation.step("audit.step.files", null, () => lookAtFiles(context, payload));
     return { domains, ...files };
   });
 }
@@ -21,7 +20,7 @@ async function lookAtDomains({ hypervisor, clusterId }: NodeContext): Promise<Lo
     const isOurs = owner === clusterId;
     const traits = { uuid, name, state, isOurs, vcpus, memoryMiB };
     if (!isOurs) {
-      found.push({ ...traits, files: [], macs: [], vncPort: null });
+      found.push({ ...traits, files: [], images: [], macs: [], vncPort: null });
       continue;
     }
     try {
@@ -34,15 +33,18 @@ async function lookAtDomains({ hypervisor, clusterId }: NodeContext): Promise<Lo
   return found;
 }
 
-async function lookAtFiles(payload: PayloadOf<typeof lookTask>): Promise<Pick<Look, "files" | "closed">> {
+async function lookAtFiles(
+  { hypervisor }: NodeContext,
+  payload: PayloadOf<typeof lookTask>,
+): Promise<Pick<Look, "files" | "closed">> {
   const files: Look["files"] = [];
   const closed: string[] = [];
   for (const folder of payload.folders) {
     try {
-      for (const entry of await readdir(folder, { withFileTypes: true })) {
-        if (!entry.isFile()) continue;
-        const path = join(folder, entry.name);
-        const facts = await stat(path, { bigint: true }).catch(() => null);
+      for (const path of await hypervisor.images.list(folder)) {
+        const facts = path.startsWith("/")
+          ? await stat(path, { bigint: true }).catch(() => null)
+          : { ino: path };
         if (facts) files.push({ path, inode: String(facts.ino) });
       }
     } catch {

@@ -22,6 +22,7 @@ import { type Disk, disks } from "../disks/index.ts";
 import { type Guest, guestInterfaces, guests } from "../guests/index.ts";
 import { migrationPorts } from "../migration/index.ts";
 import type { NodeService, NodeView } from "../nodes/index.ts";
+import type { PoolService, PoolView } from "../pools/index.ts";
 import { type Finding, findings, type Look } from "./findings.ts";
 import { auditLooks } from "./schema.ts";
 import { lookTask } from "./tasks.ts";
@@ -43,6 +44,7 @@ export class AuditService {
   constructor(
     private readonly ground: Ground,
     private readonly nodes: Pick<NodeService, "list">,
+    private readonly pools: Pick<PoolService, "list">,
   ) {}
 
   /**
@@ -129,14 +131,15 @@ export class AuditService {
       return looks;
     }
     const sent = new Map<string, string>();
-    const [knownGuests, knownDisks] = await Promise.all([
+    const [knownGuests, knownDisks, knownPools] = await Promise.all([
       store.select(guests, { where: "all" }),
       store.select(disks, { where: "all" }),
+      this.pools.list(),
     ]);
     for (const node of await this.nodes.list()) {
       if (node.state !== "live")
         doubts.push({ word: "audit.node.silent", args: { node: node.name, state: node.state } });
-      else sent.set(node.name, await this.send(node, foldersOf(node, knownGuests, knownDisks)));
+      else sent.set(node.name, await this.send(node, foldersOf(node, knownGuests, knownDisks, knownPools)));
     }
     // Its tasks end by their deadlines, if only because somebody leads; this is for when nobody does.
     const late = clock.now() + timing.auditLookMilliseconds + timing.auditOverdueMilliseconds;
@@ -189,12 +192,26 @@ function isEnd(data: unknown): boolean {
 
 const keyOf = (finding: Finding): string => JSON.stringify([finding.word, finding.args]);
 
-/** Where a node keeps files of JimV's: its own folder, and wherever something of this node lies. */
-function foldersOf(node: NodeView, knownGuests: readonly Guest[], knownDisks: readonly Disk[]): string[] {
+/** Where a node keeps disks of JimV's: its own folder, its pools, and wherever something of this node lies. */
+function foldersOf(
+  node: NodeView,
+  knownGuests: readonly Guest[],
+  knownDisks: readonly Disk[],
+  knownPools: readonly PoolView[],
+): string[] {
   const paths = [
     ...knownDisks.filter((disk) => disk.nodeName === node.name).map((disk) => disk.path),
     ...knownGuests.filter((guest) => guest.nodeName === node.name).flatMap((guest) => guest.seedPath ?? []),
   ];
-  const folders = paths.filter((path) => path.startsWith("/")).map((path) => dirname(path));
-  return [...new Set([...(node.storage ? [node.storage.path] : []), ...folders])];
+  const present = knownPools
+    .flatMap(({ presences }) => presences)
+    .filter(({ nodeName, state }) => nodeName === node.name && state === "ready")
+    .map(({ path }) => path);
+  return [
+    ...new Set([
+      ...(node.storage ? [node.storage.path] : []),
+      ...present,
+      ...paths.map((path) => dirname(path)),
+    ]),
+  ];
 }

@@ -5,7 +5,7 @@ import { defineTask, Type, timing } from "jimv";
 export const lookTask = defineTask({
   kind: "audit.look",
   payload: Type.Object({
-    /** Folders in which JimV keeps files on this node. */
+    /** Where JimV keeps disks on this node: folders, and Ceph pools as `rbd:POOL`. */
     folders: Type.Array(Type.String({ maxLength: 191 })),
   }),
   result: Type.Object({
@@ -19,6 +19,8 @@ export const lookTask = defineTask({
         vcpus: Type.Integer(),
         memoryMiB: Type.Integer(),
         files: Type.Array(Type.String()),
+        /** Names of its images in Ceph pools. */
+        images: Type.Array(Type.String()),
         macs: Type.Array(Type.String()),
         vncPort: Type.Union([Type.Integer(), Type.Null()]),
       }),
@@ -26,7 +28,7 @@ export const lookTask = defineTask({
     files: Type.Array(
       Type.Object({
         path: Type.String(),
-        /** The same on all nodes that share the folder. */
+        /** The same on all nodes that share the folder; of a Ceph image its own path. */
         inode: Type.String(),
       }),
     ),

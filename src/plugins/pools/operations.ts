@@ -55,9 +55,14 @@ export function startNode(context: NodeContext): void {
   /** Pools that were asked and have not answered: they are not asked again, and count as silent. */
   const asking = new Set<string>();
   const known = new Map<string, string>();
+  /** What Ceph pools said last, and when. */
+  const fromCeph = new Map<string, { at: number; fact: PoolFact }>();
   const lookAt = async (libvirtName: string): Promise<PoolFact> => {
     const silent = { libvirtName, capacityBytes: 0, availableBytes: 0, mark: null };
     const path = known.get(libvirtName) ?? "";
+    const last = fromCeph.get(libvirtName);
+    if (last && context.clock.now() - last.at < timing.cephFactsMilliseconds) return last.fact;
+    fromCeph.delete(libvirtName);
     if (asking.has(libvirtName)) return { ...silent, error: { word: "pools.silent", args: { path } } };
     asking.add(libvirtName);
     try {
@@ -68,7 +73,9 @@ export function startNode(context: NodeContext): void {
       known.set(libvirtName, facts.path);
       const mark = facts.path === "" ? null : await readMark(facts.path);
       if (mark === "silent") return { ...silent, error: { word: "pools.silent", args: { path } } };
-      return { libvirtName, ...figures(facts), mark: mark?.id ?? null, error: null };
+      const fact = { libvirtName, ...figures(facts), mark: mark?.id ?? null, error: null };
+      if (facts.path === "") fromCeph.set(libvirtName, { at: context.clock.now(), fact });
+      return fact;
     } catch (error) {
       const word = error instanceof HypervisorError ? `hypervisor.${error.code}` : "pools.failed";
       const detail = error instanceof Error ? error.message.slice(0, 500) : String(error);
