@@ -6,6 +6,13 @@
 #   scripts/bench.sh migration --migrations 6
 #
 # The second and third are short runs of two benches: they show their figures and write nothing.
+#
+#   JIMV_BENCH_TRACES=DIR scripts/bench.sh migration
+#
+# writes, beside that, a record of each migration into the folder DIR: one JSON file each with libvirt's samples, what
+# was told of them, and the moments at which it began and was over, so that another estimator can be tried on the same
+# runs without moving a guest again.
+#
 # Needs root. Several may be named; without one all are run, which takes about half an hour. It uses a libvirtd of its
 # own and removes every guest, process and file afterwards. The figures decide nothing: it fails only when it can't measure.
 set -euo pipefail
@@ -16,7 +23,7 @@ cd "$(dirname "$0")/.."
 for name in "$@"; do
   case $name in
     creation | sampling | reaction | start | cluster | migration | all) ;;
-    -h | --help) sed -n '2,11s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    -h | --help) sed -n '2,17s/^# \{0,1\}//p' "$0"; exit 0 ;;
     --[a-z]* | [0-9]*) ;;
     *) fail "there is no bench \"$name\": creation, sampling, reaction, start, cluster, migration or all" ;;
   esac
