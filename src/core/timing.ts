@@ -97,6 +97,8 @@ export const timing = {
   roadConnectMilliseconds: 5_000,
   /** One command to Redis; then it fails, and its connection is cut and made anew. */
   roadAnswerMilliseconds: 3_000,
+  /** A wait for Redis that ends so much too late says that this process stood still: an answer gets that once again. */
+  roadStoodStillMilliseconds: 250,
   /** A connection on which nothing was said for so long is asked whether it still stands. */
   roadPingMilliseconds: 5_000,
   /** Redis holds a question for new entries for so long, then it is asked again. */

@@ -225,10 +225,16 @@ class Connection implements RedisConnection {
 
   /** The answer, unless the connection ends before it or it does not come in time, which ends the connection. */
   private async bounded<T>(answer: Promise<T>, milliseconds: number): Promise<T> {
+    const { clock } = this.options;
     const late = Promise.withResolvers<never>();
-    const cancel = this.options.clock.after(milliseconds, () =>
-      this.cut(`no answer within ${milliseconds / 1000} s`),
-    );
+    const isOver = (): void => this.cut(`no answer within ${milliseconds / 1000} s`);
+    const due = clock.now() + milliseconds;
+    let cancel = clock.after(milliseconds, () => {
+      // The timer itself is late: this process stood still, and the answer may lie in its socket unread. To cut would
+      // make a busy machine ask for everything anew.
+      if (clock.now() - due < timing.roadStoodStillMilliseconds) isOver();
+      else cancel = clock.after(timing.roadAnswerMilliseconds, isOver);
+    });
     void this.over.promise.then((reason) => late.reject(new RoadAwayError(`Redis is away: ${reason}`)));
     try {
       return await Promise.race([answer, late.promise]);

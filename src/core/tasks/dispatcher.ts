@@ -75,7 +75,9 @@ export class Dispatcher {
   /** Asks all nodes for a hello: the leader before may have died with a welcome on its lips. */
   private async greet(): Promise<void> {
     try {
-      for (const peer of await this.world.store.select(peers)) await this.send(peer.name, { type: "greet" });
+      // All at once: one after the other, the last of many nodes would hear of the new leader seconds later.
+      const all = await this.world.store.select(peers);
+      await Promise.all(all.map((peer) => this.send(peer.name, { type: "greet" })));
     } catch (error) {
       this.world.log.warn("nodes can't be greeted", { error: errorText(error) });
       this.retry(() => this.greet());

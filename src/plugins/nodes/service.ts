@@ -10,8 +10,12 @@ import {
   type EventRow,
   eq,
   fieldError,
+  gte,
   inArray,
   insert,
+  lt,
+  ne,
+  or,
   type PayloadOf,
   peers,
   type ReportEffects,
@@ -323,14 +327,28 @@ export class NodeService {
   /** The leader's look at who was not heard for too long. */
   async lookForSilence(): Promise<void> {
     const now = this.context.clock.now();
-    for (const row of await this.context.store.select(nodes)) {
-      const state = stateAfter(now - row.heardAt);
-      if (state === row.state) continue;
-      // Only if it wasn't heard meanwhile: a heartbeat that comes in between wins.
-      const unchanged = and(eq(nodes.name, row.name), eq(nodes.heardAt, row.heardAt));
-      await this.context.commit([update(nodes, { state }, unchanged)], [nodeEvent(row.name, { state })]);
+    const [silent, offline] = [now - timing.nodeSilentMilliseconds, now - timing.nodeOfflineMilliseconds];
+    // Asked for by state: to read all rows, with all that they hold, each second costs more than the heartbeats do.
+    const hasTurned = or(
+      and(gte(nodes.heardAt, silent), ne(nodes.state, "live")),
+      and(lt(nodes.heardAt, silent), gte(nodes.heardAt, offline), ne(nodes.state, "silent")),
+      and(lt(nodes.heardAt, offline), ne(nodes.state, "offline")),
+    );
+    const turned = (await this.context.store.select(nodes, { where: hasTurned })).map((row) => ({
+      row,
+      state: stateAfter(now - row.heardAt),
+    }));
+    if (turned.length === 0) return;
+    // In one batch: after an outage all nodes turn at once, just when their reports need the store most.
+    await this.context.commit(
+      turned.map(({ row, state }) =>
+        // Only if it wasn't heard meanwhile: a heartbeat that comes in between wins.
+        update(nodes, { state }, and(eq(nodes.name, row.name), eq(nodes.heardAt, row.heardAt))),
+      ),
+      turned.map(({ row, state }) => nodeEvent(row.name, { state })),
+    );
+    for (const { row, state } of turned)
       if (state === "offline") this.context.log.warn("node offline", { node: row.name });
-    }
   }
 }
 
