@@ -9,9 +9,10 @@ import {
 import { GroupCommit } from "./group-commit.ts";
 
 /** A store whose batches end when the test says so; statements are told apart by what they "do". */
-function slowStore() {
+function slowStore(dialect: "mysql" | "sqlite" = "sqlite") {
   const batches: { statements: string[]; options: BatchOptions; end(error?: Error): void }[] = [];
   const store = {
+    dialect,
     batch(statements: readonly Statement[], options: BatchOptions = {}): Promise<void> {
       const { promise, resolve, reject } = Promise.withResolvers<void>();
       batches.push({
@@ -34,6 +35,26 @@ const outcome = (promise: Promise<void>): Promise<string> =>
 const turn = (): Promise<void> => Bun.sleep(0);
 
 describe("group commit", () => {
+  test("a server gets a second transaction when a full one waits, one file does not", async () => {
+    const begun = async (dialect: "mysql" | "sqlite") => {
+      const { batches, commits } = slowStore(dialect);
+      const all = Array.from({ length: 30 }, (_, i) =>
+        commits.batch(doing(String(i)), { events: [], epoch: 1 }),
+      );
+      const under = batches.map(({ statements }) => statements.length);
+      for (let i = 0; i < batches.length || i === 0; i++) {
+        batches[i]?.end();
+        await turn();
+      }
+      await Promise.all(all);
+      return { under, whole: batches.flatMap(({ statements }) => statements) };
+    };
+    const server = await begun("mysql");
+    expect(server.under).toEqual([1, 24]);
+    expect(server.whole.map(Number)).toEqual(Array.from({ length: 30 }, (_, i) => i));
+    expect((await begun("sqlite")).under).toEqual([1]);
+  });
+
   test("what comes while a batch is under way goes together in the next, in order, with its events", async () => {
     const { batches, commits } = slowStore();
     const event = { topic: "t", key: "b" };

@@ -13,6 +13,11 @@ import {
 
 /** Batches that go together at most: a transaction must not hold its locks for long. */
 const mostTogether = 24;
+/**
+ * Transactions under way at most, where a server carries out several. Another one begins only when a full one waits:
+ * each of their statements is a way to the server and back, and on a busy machine it is these ways that take the time.
+ */
+const mostLanes = 3;
 
 interface Waiting {
   statements: readonly Statement[];
@@ -24,9 +29,9 @@ interface Waiting {
 
 export class GroupCommit {
   private readonly waiting: Waiting[] = [];
-  private busy = false;
+  private lanes = 0;
 
-  constructor(private readonly store: Pick<Store, "batch">) {}
+  constructor(private readonly store: Pick<Store, "batch" | "dialect">) {}
 
   /** As `store.batch`: all of it or nothing, and the same errors. Others' batches never make this one fail. */
   batch(
@@ -39,14 +44,15 @@ export class GroupCommit {
   ): Promise<void> {
     const done = Promise.withResolvers<void>();
     this.waiting.push({ statements, events, epoch, relaxed, done });
-    if (!this.busy) void this.run();
+    const isFull = this.store.dialect === "mysql" && this.waiting.length >= mostTogether;
+    if (this.lanes === 0 || (isFull && this.lanes < mostLanes)) void this.run();
     return done.promise;
   }
 
   private async run(): Promise<void> {
-    this.busy = true;
+    this.lanes++;
     for (let group = this.next(); group.length > 0; group = this.next()) await this.write(group);
-    this.busy = false;
+    this.lanes--;
   }
 
   /** Those at the front that were made under one epoch. */

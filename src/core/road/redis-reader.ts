@@ -17,7 +17,7 @@ import { decodeReports, entriesOf, isId, type StreamEntry, streamsOf } from "./w
  * Nodes whose reports are applied at once. Their batches are committed together, so more of them make fewer commits;
  * their questions to the store stand in line with those of people.
  */
-const atOnce = 16;
+const atOnce = 64;
 /** Entries of one node in one answer, and handed over at once. */
 const entriesAtOnce = 32;
 /** A node of which so many entries wait is not read further. */

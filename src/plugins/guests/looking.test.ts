@@ -4,7 +4,7 @@ import { eq, timing, update } from "jimv";
 import { someone, World } from "../../../tests/world/world.ts";
 import { addressService } from "../addresses/index.ts";
 import { readAgentInterfaces } from "./looking.ts";
-import { guestDetails, guests } from "./schema.ts";
+import { guestDetails, guestInterfaces, guests } from "./schema.ts";
 
 describe("what a node sees of its guests", () => {
   let world: World;
@@ -53,6 +53,21 @@ describe("what a node sees of its guests", () => {
     expect((await world.guestService.get(uuid)).addresses).toEqual(["10.0.0.7", "2001:db8::7"]);
     const page = await world.guestService.list({ page: 1, pageSize: 10 });
     expect(page.items.map((guest) => guest.addresses)).toEqual([["10.0.0.7", "2001:db8::7"]]);
+  });
+
+  test("a controller that comes back is not told of all guests at once, but hears of each in its time", async () => {
+    const { uuid, domain, mac } = await running();
+    domain.leases = [{ mac, address: "10.0.0.7", prefix: 24 }];
+    await world.clock.advance(200_000);
+    expect(await seen(uuid)).toEqual([{ address: "10.0.0.7", prefix: 24, source: "lease" }]);
+    // As from a backup that was made before.
+    await world.store.run(update(guestInterfaces, { addresses: [] }, eq(guestInterfaces.guestUuid, uuid)));
+    world.killController();
+    await world.startController();
+    await world.clock.advance(5_000);
+    expect(await seen(uuid)).toEqual([]);
+    await world.clock.advance(timing.addressLongestMilliseconds + 5_000);
+    expect(await seen(uuid)).toEqual([{ address: "10.0.0.7", prefix: 24, source: "lease" }]);
   });
 
   test("without an agent the node's ARP table counts; what differs from the booked address is told", async () => {

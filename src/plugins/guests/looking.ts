@@ -35,6 +35,8 @@ interface Watched {
   pause: number;
   /** What was reported last, as text. */
   told: string;
+  /** It is told at the next look, whether it changed or not. */
+  owing: boolean;
   cancel: Undo;
 }
 
@@ -52,8 +54,11 @@ export class Looking {
     const { context } = this;
     context.onStop(context.hypervisor.onDomain((event) => this.heard(event)));
     context.onAsk(lookTopic, (uuid) => this.tell(uuid));
-    // Another controller, or one that lost its store, knows nothing yet; the next list finds all guests again.
-    context.onWelcome(() => this.clear());
+    // A store that was put back from a backup may know less. At each guest's own next look and not now: a controller
+    // that comes back welcomes all nodes at once, and would hear of every guest of the cluster in the same seconds.
+    context.onWelcome(() => {
+      for (const each of this.watched.values()) each.owing = true;
+    });
     context.onStop(() => this.clear());
     this.observer.onList((facts) => this.listed(facts));
   }
@@ -79,15 +84,16 @@ export class Looking {
 
   /** Looks soon, and from then on ever more seldom. */
   private watch(uuid: string): void {
-    this.plan(uuid, timing.addressFirstMilliseconds, this.watched.get(uuid)?.told ?? "");
+    const known = this.watched.get(uuid);
+    this.plan(uuid, timing.addressFirstMilliseconds, known?.told ?? "", known?.owing ?? false);
   }
 
-  private plan(uuid: string, pause: number, told: string): void {
+  private plan(uuid: string, pause: number, told: string, owing: boolean): void {
     this.watched.get(uuid)?.cancel();
     const cancel = this.context.clock.after(pause, () => {
       this.turn = this.turn.then(() => this.lookAt(uuid));
     });
-    this.watched.set(uuid, { pause, told, cancel });
+    this.watched.set(uuid, { pause, told, owing, cancel });
   }
 
   private drop(uuid: string): void {
@@ -122,8 +128,8 @@ export class Looking {
     const told = seen ? JSON.stringify(seen) : known.told;
     const changed = told !== known.told;
     const pause = Math.min(known.pause * 2, timing.addressLongestMilliseconds);
-    this.plan(uuid, changed ? timing.addressFirstMilliseconds : pause, told);
-    if (seen && changed) this.report(uuid, seen);
+    this.plan(uuid, changed ? timing.addressFirstMilliseconds : pause, told, known.owing && !seen);
+    if (seen && (changed || known.owing)) this.report(uuid, seen);
   }
 
   private report(uuid: string, interfaces: Seen[]): void {

@@ -234,27 +234,20 @@ export class Observation {
     const mine = new Set(ours.map((guest) => guest.uuid));
     const { domains, untold } = envelope.body as typeof ListReport.static;
     // A guest that is on its way is on two nodes for a while, and neither of them is strange.
-    const moving = await store.select(guests, {
-      where: and(
-        inArray(
-          guests.uuid,
-          domains.map((domain) => domain.uuid).filter((uuid) => !mine.has(uuid)),
-        ),
-        eq(guests.movesTo, envelope.node),
-      ),
-    });
+    const strange = domains.map((domain) => domain.uuid).filter((uuid) => !mine.has(uuid));
+    const isComing = and(inArray(guests.uuid, strange), eq(guests.movesTo, envelope.node));
+    const moving = strange.length === 0 ? [] : await store.select(guests, { where: isComing });
     for (const guest of moving) mine.add(guest.uuid);
     const others = domains.filter((domain) => !mine.has(domain.uuid));
     const statements: Statement[] = [];
     const events: EventRow[] = [];
     const here = new Set(others.map((domain) => domain.uuid));
     // Also those that were seen on another node before.
-    const elsewhere = await store.select(foreignDomains, {
-      where: inArray(
-        foreignDomains.uuid,
-        others.filter((domain) => !known.has(domain.uuid)).map((domain) => domain.uuid),
-      ),
-    });
+    const fresh = others.filter((domain) => !known.has(domain.uuid)).map((domain) => domain.uuid);
+    const elsewhere =
+      fresh.length === 0
+        ? []
+        : await store.select(foreignDomains, { where: inArray(foreignDomains.uuid, fresh) });
     for (const row of elsewhere) statements.push(remove(foreignDomains, eq(foreignDomains.uuid, row.uuid)));
     for (const domain of others) {
       const row: ForeignDomain = {
