@@ -21,13 +21,21 @@ export interface Outcome {
 /** How long a command in an emulated guest may take. */
 const commandMilliseconds = 30_000;
 
-/** Runs a shell command in the guest. @throws Error when its agent does not answer, or the command does not end */
-export async function inGuest(libvirtd: PrivateLibvirtd, name: string, command: string): Promise<Outcome> {
+/**
+ * Runs a shell command in the guest, with arguments for it.
+ * @throws Error when its agent does not answer, or the command does not end
+ */
+export async function inGuest(
+  libvirtd: PrivateLibvirtd,
+  name: string,
+  command: string,
+  args: readonly string[] = [],
+): Promise<Outcome> {
   const agent = async (message: object): Promise<AgentAnswer> =>
     JSON.parse(await libvirtd.virsh("qemu-agent-command", name, JSON.stringify(message))).return;
   const { pid } = await agent({
     execute: "guest-exec",
-    arguments: { path: "/bin/sh", arg: ["-c", command], "capture-output": true },
+    arguments: { path: "/bin/sh", arg: ["-c", command, "sh", ...args], "capture-output": true },
   });
   let answer: AgentAnswer = {};
   await until(`"${command}" ends in ${name}`, commandMilliseconds, async () => {
