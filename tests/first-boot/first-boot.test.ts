@@ -36,6 +36,7 @@ interface Guest {
   state: string;
   initState: string;
   initError: { detail: string } | null;
+  initNote: { detail: string } | null;
   interfaces: { mac: string }[];
 }
 
@@ -120,6 +121,56 @@ test("demo template by seed: name, password, keys and address are those asked fo
   expect(info["full-backing-filename"]).toBe(template);
 });
 
+/** A file of the guest, through an agent that runs no commands. */
+async function fileOf(name: string, path: string): Promise<string> {
+  const agent = async <T>(execute: string, args: object): Promise<T> => {
+    const message = JSON.stringify({ execute, arguments: args });
+    return JSON.parse(await lab.libvirtd.virsh("qemu-agent-command", name, message)).return;
+  };
+  const handle = await agent<number>("guest-file-open", { path, mode: "r" });
+  const read = await agent<{ "buf-b64": string }>("guest-file-read", { handle, count: 65_536 });
+  await agent("guest-file-close", { handle });
+  return Buffer.from(read["buf-b64"], "base64").toString();
+}
+
+test("by an agent that runs no commands: the password is set, and the page says that the name is not", async () => {
+  // The demo template's own guest, whose init now starts the agent as distributions do that block commands.
+  const source = await app.registerTemplate(await demoTemplate(folder), { name: "plain", init: "none" });
+  const maker = await bootGuest({ name: "maker", templateId: source, memoryMiB: 192, sshKeys: [] });
+  const agent = "qemu-ga -m virtio-serial -p /dev/virtio-ports/org.qemu.guest_agent.0 -t /run -b guest-exec";
+  await said(
+    "maker",
+    `sed -i 's#/usr/sbin/demo-agent#${agent}#' /etc/inittab && sync && grep qemu-ga /etc/inittab`,
+  );
+  const off = await app.ask<{ task: { id: string } }>("POST", `/guests/${maker}/shutdown`);
+  expect((await app.ended(off.task.id)).state).toBe("succeeded");
+  type Disks = { items: { path: string }[] };
+  const { items } = await app.ask<Disks>("GET", `/disks?role=system&guestUuid=${maker}`);
+  const image = join(folder, "no-commands.qcow2");
+  await run(["qemu-img", "convert", "-O", "qcow2", items[0]?.path ?? "", image]);
+
+  const templateId = await app.registerTemplate(image, { name: "no commands", init: "agent" });
+  const name = "mute";
+  type Begun = { task: { id: string }; guests: { uuid: string }[] };
+  const body = { name, templateId, vcpus: 1, memoryMiB: 192 };
+  const { guests } = await app.ask<Begun>("POST", "/guests", body);
+  const uuid = guests[0]?.uuid ?? "";
+  await until("the first set-up ends", bootMilliseconds, async () =>
+    ["done", "failed"].includes((await guestBy(uuid)).initState),
+  );
+  const reason = "The password is set. The host name is not: the agent does not run commands in this guest.";
+  expect(await guestBy(uuid)).toMatchObject({
+    initState: "done",
+    initError: null,
+    initNote: { detail: reason },
+  });
+  expect(await app.page(`/guests/${uuid}`)).toContain(reason);
+  expect(await fileOf(name, "/etc/hostname")).not.toContain(name);
+  const kept = /^root:([^:]*):/m.exec(await fileOf(name, "/etc/shadow"))?.[1] ?? "";
+  const shown = await app.ask<{ password: string }>("POST", `/guests/${uuid}/password/reveal`, {});
+  expect(kept).toBe(await crypted(shown.password, kept));
+});
+
 if (process.env.JIMV_LONG === "1")
   describe("Debian", () => {
     const image = join(folder, "debian.qcow2");
@@ -168,7 +219,7 @@ if (process.env.JIMV_LONG === "1")
         const { initState } = await guestBy(uuid);
         return !["none", "pending"].includes(initState);
       });
-      expect(await guestBy(uuid)).toMatchObject({ initState: "done", initError: null });
+      expect(await guestBy(uuid)).toMatchObject({ initState: "done", initError: null, initNote: null });
       await shownPasswordWorks(uuid, name, "root");
       expect(await said(name, "hostname; cat /etc/hostname")).toBe("deb-agent\ndeb-agent");
       await networkIsUp(uuid, name);

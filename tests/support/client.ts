@@ -46,6 +46,16 @@ export abstract class Client {
     return { status: response.status, body: (text === "" ? {} : JSON.parse(text)) as T };
   }
 
+  /** A page, as somebody with that token gets it. */
+  async page(path: string): Promise<string> {
+    if (this.token === "") this.token = await this.makeToken();
+    const response = await this.fetch(path, {
+      headers: { authorization: `Bearer ${this.token}`, accept: "text/html" },
+    });
+    if (response.status !== 200) throw new Error(`${path} answered ${response.status}`);
+    return response.text();
+  }
+
   /** As `api`, for calls that must go well. */
   async ask<T = Record<string, unknown>>(method: string, path: string, body?: unknown): Promise<T> {
     const answer = await this.api<T>(method, path, body);

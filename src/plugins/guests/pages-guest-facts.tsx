@@ -93,6 +93,9 @@ export function GuestFacts({ scene: { guest }, viewer }: { scene: GuestScene; vi
               <>
                 {t(`guests.page.init.${guest.init}`)}
                 {guest.initState === "none" ? null : ` · ${t(`guests.page.initState.${guest.initState}`)}`}
+                {guest.initNote ? (
+                  <p class="hint">{viewer.say(guest.initNote.word, guest.initNote.args)}</p>
+                ) : null}
               </>
             ),
           },

@@ -22,7 +22,12 @@ const powerSummaries = {
 function guestBody<V extends GuestView | GuestDetail>(view: V, viewer: Viewer) {
   const { icon: _, ...rest } = view;
   const said = (what: Said | null) => what && { ...what, detail: viewer.say(what.word, what.args) };
-  return { ...rest, error: said(view.error), initError: said(view.initError) };
+  return {
+    ...rest,
+    error: said(view.error),
+    initError: said(view.initError),
+    initNote: said(view.initNote),
+  };
 }
 
 export function startRoutes(context: ControllerContext, service: GuestService): void {
@@ -103,7 +108,8 @@ export function startRoutes(context: ControllerContext, service: GuestService): 
   web.api({
     method: "DELETE",
     path: "/guests/{uuid}",
-    summary: "Delete a guest with its disks",
+    summary: "Delete a guest with its system disk",
+    description: "Its data disks stay and are free again, unless `keepDataDisks` is `false`.",
     tag,
     role: "operator",
     params: GuestPath,

@@ -67,6 +67,8 @@ export interface GuestView {
   /** The first set-up through the guest agent. */
   initState: InitState;
   initError: Said | null;
+  /** What a set-up that succeeded could not do. */
+  initNote: Said | null;
   userName: string;
   hasPassword: boolean;
   hostname: string;
@@ -143,6 +145,7 @@ export const GuestSchema = Type.Object({
   init: Type.String(),
   initState: Type.String(),
   initError: nullable(SaidSchema),
+  initNote: nullable(SaidSchema),
   userName: Type.String(),
   hasPassword: Type.Boolean(),
   hostname: Type.String(),
@@ -280,6 +283,7 @@ export function guestView(
     init: guest.init,
     initState: guest.initState,
     initError: guest.initState === "failed" ? said(guest.initWord, guest.initArgs) : null,
+    initNote: guest.initState === "done" ? said(guest.initWord, guest.initArgs) : null,
     userName: guest.userName,
     hasPassword: guest.passwordSealed !== null,
     hostname: guest.hostname,
