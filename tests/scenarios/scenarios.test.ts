@@ -4,7 +4,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { judge, runScenario, type Scenario } from "../world/scenario.ts";
 
-const sweepMilliseconds = 120_000;
+const sweepMilliseconds = 300_000;
 const folders = readdirSync(import.meta.dir, { withFileTypes: true })
   .filter((entry) => entry.isDirectory())
   .map((entry) => entry.name)
@@ -13,6 +13,32 @@ const folders = readdirSync(import.meta.dir, { withFileTypes: true })
 test("there are scenarios, and each says what it is about", () => {
   expect(folders.length).toBeGreaterThan(10);
   for (const folder of folders) expect(existsSync(join(import.meta.dir, folder, "README.md"))).toBe(true);
+});
+
+test("a sweep that never comes to one of its points fails", async () => {
+  const scenario = (points: string[]): Scenario => ({
+    sweep: { points, event: { event: "failHere", code: "noSpace" } },
+    events: [{ at: 0, event: "create" }],
+    expect: {
+      outcomes: [
+        [
+          "domains: 0",
+          "files: 0",
+          "guest web: failed hypervisor.noSpace",
+          "ports: 0",
+          "task guests.create web: failed hypervisor.noSpace",
+        ],
+      ],
+    },
+  });
+  const judged = async (points: string[]): Promise<string[]> => {
+    const asked = scenario(points);
+    return judge(asked, await runScenario(asked));
+  };
+  expect(await judged(["node-1 before define"])).toEqual([]);
+  expect(await judged(["node-1 before define", "node-1 before defyne"])).toEqual([
+    'the sweep never came to "node-1 before defyne"',
+  ]);
 });
 
 describe("scenario", () => {

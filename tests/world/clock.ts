@@ -78,15 +78,19 @@ export class PretendedClock implements Clock {
     this.time = end;
   }
 
-  /** Moves on until `done` holds, which is looked at every so often; false when it does not within `ms`. */
+  /**
+   * Moves on until `done` holds; false when it does not within `ms`. It is looked at every so often, and the seldomer
+   * the longer it takes: hours until a deadline are not worth a look ten times a second.
+   */
   async until(done: () => boolean | Promise<boolean>, ms: number): Promise<boolean> {
     const end = this.time + ms;
-    let lookAt = this.time;
+    const start = this.time;
+    let lookAt = start;
     await settled();
     for (;;) {
       if (this.time >= lookAt) {
         if (await done()) return true;
-        lookAt = this.time + lookMilliseconds;
+        lookAt = this.time + Math.max(lookMilliseconds, (this.time - start) / 100);
       }
       const timer = this.next(end);
       if (!timer) {

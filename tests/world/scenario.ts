@@ -182,6 +182,8 @@ export function judge(scenario: Scenario, runs: readonly Run[]): string[] {
   const expected = new Set(outcomes.map((lines) => [...lines].sort().join("\n")));
   const missing = new Set(expected);
   if (runs.length === 0) wrong.push("the sweep met no point");
+  for (const prefix of scenario.sweep?.points ?? [])
+    if (!runs.some((run) => run.point?.startsWith(prefix))) wrong.push(`the sweep never came to "${prefix}"`);
   const unexpected = new Map<string, string[]>();
   for (const run of runs) {
     const where = run.point ?? "plain run";
