@@ -63,6 +63,7 @@ export function readiness(node: PlaceableNode): { ready: ReadyNode } | { refusal
   const { facts, network, vnc } = node;
   if (!node.configured || !network || !vnc) return no("guests.nodeUnconfigured");
   if (!facts) return no("guests.nodeHypervisor", { reason: "" });
+  if (facts.qemuVersion === "" || facts.acceleration.emulator === "") return no("guests.nodeNoEmulator");
   return { ready: { ...node, facts, network, vnc } };
 }
 

@@ -96,6 +96,8 @@ export const guestsWords = defineWords({
     "guests.nodeHypervisor": "libvirt on node {node} is away, so nothing can be made there. {reason}",
     "guests.nodeMaintenance":
       "Node {node} is in maintenance and takes no guests. End it on the node's page, or choose another node.",
+    "guests.nodeNoEmulator":
+      "Node {node} has no QEMU that could run guests. Install QEMU there (jimv check says how), then try again.",
     "guests.nodeUnconfigured":
       "Node {node} is not set up yet: it needs a storage folder, a network and VNC ports.",
     "guests.nodeClosed":
@@ -235,6 +237,8 @@ export const guestsWords = defineWords({
     "guests.nodeAway": "节点 {node} 没有响应。请在该节点启动 JimV，或选择其他节点。",
     "guests.nodeHypervisor": "节点 {node} 上的 libvirt 不可用，无法在其上创建。{reason}",
     "guests.nodeMaintenance": "节点 {node} 正在维护，不接收虚拟机。请在节点页面结束维护，或选择其他节点。",
+    "guests.nodeNoEmulator":
+      "节点 {node} 没有可用的 QEMU。请在该节点安装 QEMU（jimv check 会告诉您如何安装），然后重试。",
     "guests.nodeUnconfigured": "节点 {node} 尚未配置：需要存储目录、网络和 VNC 端口。",
     "guests.nodeClosed": "节点 {node} 不接收自动分配的虚拟机。请在节点页面开启，或在此明确选择它。",
     "guests.templateUnchecked": "模板 {template} 尚未检查，请检查后重试。",
