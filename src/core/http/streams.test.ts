@@ -212,6 +212,42 @@ describe("the API's stream", () => {
     expect((await reader.ask("/api/v1/events?from=1")).status).toBe(422);
   });
 
+  test("a program that comes back with Last-Event-ID misses nothing, or is told to read the lists again", async () => {
+    const reader = await lab.token("reader");
+    const first = await open(reader, "/api/v1/events");
+    await happen(guest("a"), guest("b"));
+    await first.data();
+    const id = /^id: (\d+)$/m.exec((await first.data()) ?? "")?.[1] ?? "none";
+    expect(id).toBe("2");
+    await first.cancel();
+    await happen(guest("c"), { topic: "disk.changed", key: "d" });
+    await happen(guest("e"));
+
+    // The header wins over an older number in the address, as an EventSource keeps sending that.
+    for (const [path, then] of [
+      ["/api/v1/events", "f"],
+      ["/api/v1/events?after=1", "g"],
+    ] as const) {
+      const again = await open(reader, path, { "last-event-id": id });
+      for (const key of ["c", "d", "e"]) expect(await again.data()).toContain(`"key":"${key}"`);
+      await happen(guest(then));
+      if (then === "g") expect(await again.data()).toContain('"key":"f"');
+      expect(await again.data()).toContain(`"key":"${then}"`);
+      await again.cancel();
+    }
+
+    // Too old, of a store that was put back since, and no number at all; then the stream goes on from now.
+    lab.clock.pass(1);
+    await lab.store.pruneEvents(2, lab.clock.now());
+    for (const old of [id, "999", "x' or 1=1"]) {
+      const late = await open(reader, "/api/v1/events", { "last-event-id": old });
+      expect(await late.data()).toMatch(/^event: reload\ndata: \{\}\nid: \d+$/);
+      await happen(guest(`after-${old.length}`));
+      expect(await late.data()).toContain(`"key":"after-${old.length}"`);
+      await late.cancel();
+    }
+  });
+
   test("ends when its token is revoked", async () => {
     const reader = await lab.token("reader");
     const stream = await open(reader, "/api/v1/events");
