@@ -152,7 +152,7 @@ test("a guest is made in it with a data disk, boots, writes, and is deleted with
   expect(told.findings[0]?.text).toContain(left);
   await ceph.run("rbd", "rm", "--no-progress", `${ceph.pool}/${left}`);
 
-  await done("DELETE", `/guests/${uuid}`, { force: true });
+  await done("DELETE", `/guests/${uuid}`, { force: true, keepDataDisks: false });
   expect(await ceph.images()).toEqual([]);
   expect(rooms()).toEqual([]);
 });

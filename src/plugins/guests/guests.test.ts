@@ -88,6 +88,10 @@ describe("guests", () => {
       world.inventory.nodes.set("node-2", small);
       world.inventory.nodes.set("node-3", pretendedNode("node-3", { acceptsGuests: false }));
       world.inventory.nodes.set("node-4", pretendedNode("node-4", { state: "silent" }));
+      const bare = pretendedNode("node-5");
+      // As a node answers whose libvirt finds no emulator.
+      if (bare.facts) bare.facts = { ...bare.facts, qemuVersion: "" };
+      world.inventory.nodes.set("node-5", bare);
       const error = await world
         .create({ templateId: "none", memoryMiB: 60_000, quantity: 2 })
         .catch((thrown) => thrown);
@@ -101,7 +105,13 @@ describe("guests", () => {
         "node-2 guests.noMemory",
         "node-3 guests.nodeClosed",
         "node-4 guests.nodeAway",
+        "node-5 guests.nodeNoEmulator",
       ]);
+      expect(await refusal(world.create({ templateId: "none", nodeName: "node-5" }))).toMatchObject({
+        kind: "conflict",
+        word: "guests.nodeNoEmulator",
+        args: { node: "node-5" },
+      });
       const byHand = { templateId: "none", nodeName: "node-2", memoryMiB: 2000 };
       expect(await refusal(world.create(byHand))).toMatchObject(
         like("conflict", "guests.noMemory", "memoryMiB", { node: "node-2", mostMiB: 1024 }),
@@ -428,11 +438,13 @@ describe("guests", () => {
     expect(await guest("web")).toMatchObject({ state: "running", failedWord: null });
   });
 
-  test("deletion takes everything along, or keeps the data disks free", async () => {
+  test("deletion keeps the data disks free, unless they are to go along", async () => {
+    await world.create({ name: "old", templateId: "cloud-init", dataDisks: [{ sizeGiB: 3 }] });
     await world.create({ templateId: "cloud-init", dataDisks: [{ sizeGiB: 1 }, { sizeGiB: 2 }] });
     await world.rest();
-    const web = await guest("web");
-    await world.guestService.remove(web.uuid, { force: true, keepDataDisks: true }, someone);
+    const [old, web] = [await guest("old"), await guest("web")];
+    await world.guestService.remove(old.uuid, { force: true, keepDataDisks: false }, someone);
+    await world.guestService.remove(web.uuid, { force: true }, someone);
     await world.rest();
     expect(await world.guests()).toEqual([]);
     expect(await world.store.count(guestInterfaces)).toBe(0);

@@ -71,7 +71,12 @@ export const ChangeGuest = Type.Partial(
 export type ChangeGuest = Static<typeof ChangeGuest>;
 
 export const DeleteGuest = Type.Object({
-  keepDataDisks: Type.Optional(Type.Boolean({ description: "Data disks stay and are free again" })),
+  keepDataDisks: Type.Optional(
+    Type.Boolean({
+      description:
+        "Data disks stay and are free again. True when left out: only `false` takes them along, with all that is on them.",
+    }),
+  ),
   force: Type.Optional(Type.Boolean({ description: "Force a running guest off first" })),
 });
 export type DeleteGuest = Static<typeof DeleteGuest>;

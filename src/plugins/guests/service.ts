@@ -139,7 +139,7 @@ export class Guests extends GuestReading implements GuestService {
     });
   }
 
-  remove(uuid: string, { keepDataDisks = false, force = false }: DeleteGuest, actor: Actor): Promise<Begun> {
+  remove(uuid: string, { keepDataDisks = true, force = false }: DeleteGuest, actor: Actor): Promise<Begun> {
     return this.deciding(uuid, async (guest) => {
       if (!allows(guest.state, "delete")) {
         if (!killable.includes(guest.state)) demand(guest, "delete");
@@ -149,7 +149,8 @@ export class Guests extends GuestReading implements GuestService {
       const hers = await this.ground.store.select(disks, { where: eq(disks.guestUuid, uuid) });
       const moving = hers.find((disk) => disk.state !== "attached" && disk.state !== "failed");
       if (moving) throw new AppError("conflict", "guests.diskBusy", { disk: moving.name });
-      const kept = hers.filter((disk) => keepDataDisks && disk.role === "data");
+      // One that failed has nothing worth keeping.
+      const kept = hers.filter((disk) => keepDataDisks && disk.role === "data" && disk.state === "attached");
       const going = hers.filter((disk) => !kept.includes(disk));
       const files = going.map((disk) => disk.path);
       const task = await this.ground.tasks.prepare(deleteGuest, {
