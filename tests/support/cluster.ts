@@ -239,8 +239,14 @@ export class Cluster {
     return controller;
   }
 
-  /** A node that is not started yet. `machineId` gives it a machine-id of its own (in a mount namespace). */
-  node(name: string, options: { data?: string; machineId?: string; address?: string } = {}): Program {
+  /**
+   * A node that is not started yet. `machineId` gives it a machine-id of its own (in a mount namespace), `domains` what
+   * libvirt's test driver has: the path of a file.
+   */
+  node(
+    name: string,
+    options: { data?: string; machineId?: string; address?: string; domains?: string } = {},
+  ): Program {
     const data = join(this.folder, options.data ?? name);
     mkdirSync(data, { recursive: true });
     const command = [this.executable, "node", "--data", data];
@@ -248,6 +254,7 @@ export class Cluster {
       JIMV_NODE_NAME: name,
       JIMV_LIBVIRT_PKI: join(data, "etc-pki"),
       ...(options.address ? { JIMV_MANAGEMENT_ADDRESS: options.address } : {}),
+      ...(options.domains ? { JIMV_LIBVIRT_URI: `test://${options.domains}` } : {}),
     };
     if (options.machineId === undefined) return this.program(command, environment);
     const file = join(data, "machine-id");

@@ -4,6 +4,7 @@ import { type Disk, disks } from "../disks/index.ts";
 import type { NameCarrier, NodeKeeper } from "../nodes/index.ts";
 import { guestDeleted } from "./contract.ts";
 import { diskEvent, guestEvent } from "./creation.ts";
+import { foreignEvent } from "./observation.ts";
 import { foreignDomains, guestDetails, guestInterfaces, guests } from "./schema.ts";
 
 const guestKey = (uuid: string): string => `guest:${uuid}`;
@@ -45,7 +46,14 @@ export function guestKeeper(context: Pick<ControllerContext, "store" | "hooks">)
           })),
       ];
     },
-    async settle(fates) {
+    async nodes() {
+      const [ofGuests, ofDisks] = await Promise.all([
+        store.countBy(guests, guests.nodeName),
+        store.countBy(disks, disks.nodeName),
+      ]);
+      return [...new Set([...ofGuests.keys(), ...ofDisks.keys()])];
+    },
+    async settle(node, fates) {
       const named = (kind: string, fate: string): string[] =>
         [...fates]
           .filter(([key, chosen]) => key.startsWith(`${kind}:`) && chosen === fate)
@@ -66,10 +74,13 @@ export function guestKeeper(context: Pick<ControllerContext, "store" | "hooks">)
               remove(guests, inArray(guests.uuid, gone)),
               remove(foreignDomains, inArray(foreignDomains.uuid, gone)),
             ];
+      // What else was seen there is not seen any more, and nobody could ever say that it is gone.
+      const seen = await store.select(foreignDomains, { where: eq(foreignDomains.nodeName, node) });
       return {
         statements: [
           ...along.statements,
           ...forgotten,
+          ...(seen.length === 0 ? [] : [remove(foreignDomains, eq(foreignDomains.nodeName, node))]),
           ...(lostDisks.length === 0 ? [] : [remove(disks, inArray(disks.uuid, lostDisks))]),
           ...(kept.length === 0 ? [] : [update(guests, anew, inArray(guests.uuid, kept))]),
         ],
@@ -77,6 +88,7 @@ export function guestKeeper(context: Pick<ControllerContext, "store" | "hooks">)
           ...gone.map((uuid) => guestEvent(uuid, { deleted: true })),
           ...kept.map((uuid) => guestEvent(uuid)),
           ...lostDisks.map((uuid) => diskEvent(uuid)),
+          ...seen.map(({ uuid }) => foreignEvent(uuid)),
           ...along.events,
         ],
       };

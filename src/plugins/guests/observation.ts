@@ -276,7 +276,8 @@ export class Observation {
   }
 }
 
-const foreignEvent = (uuid: string): EventRow => ({ topic: "foreign", key: uuid });
+/** Something is new about a domain that is no guest. */
+export const foreignEvent = (uuid: string): EventRow => ({ topic: "foreign", key: uuid });
 
 /** Names of foreign domains have no limit; the column has. Cut by characters, so that none is halved. */
 const shortened = (name: string): string => [...name].slice(0, 191).join("");

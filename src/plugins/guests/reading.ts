@@ -209,14 +209,15 @@ export class GuestReading {
       this.needs.nodes.named([...new Set(rows.map((guest) => guest.nodeName))]),
       Promise.all(this.ground.slots.all(guestBadges).map((badgesOf) => badgesOf(uuids))),
     ]);
-    const offline = new Set(nodes.filter((node) => node.state === "offline").map((node) => node.name));
+    // Neither one that is offline nor one that was removed says anything of what was kept for its return.
+    const there = new Set(nodes.filter((node) => node.state !== "offline").map((node) => node.name));
     const tasksOf = Map.groupBy(open, (task: Task) => task.targetKey);
     const interfacesOf = Map.groupBy(interfaces, (one) => one.guestUuid);
     const diskOf = new Map(systemDisks.map((disk) => [disk.guestUuid, disk]));
     return rows.map((guest) =>
       guestView(guest, {
         tasks: tasksOf.get(guest.uuid) ?? [],
-        nodeOffline: offline.has(guest.nodeName),
+        nodeOffline: !there.has(guest.nodeName),
         systemDisk: diskOf.get(guest.uuid) ?? null,
         interfaces: interfacesOf.get(guest.uuid) ?? [],
         booked: booked.get(guest.uuid) ?? [],

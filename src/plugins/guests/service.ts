@@ -308,7 +308,7 @@ export class Guests extends GuestReading implements GuestService {
 
   private async node(guest: Guest): Promise<PlaceableNode> {
     const node = await this.needs.nodes.get(guest.nodeName);
-    if (!node) throw new AppError("conflict", "guests.nodeUnknown", { node: guest.nodeName });
+    if (!node) throw new AppError("conflict", "guests.nodeRemoved", { node: guest.nodeName });
     return node;
   }
 

@@ -92,6 +92,8 @@ export const guestsWords = defineWords({
       "Node {node} has a virtual machine called {name} that JimV did not make. Choose another name.",
     // What does not fit
     "guests.nodeUnknown": "There is no node {node}.",
+    "guests.nodeRemoved":
+      "Node {node} was removed, and this guest waits for its return. Let the machine join again, or take the guest off the books on the page of nodes.",
     "guests.nodeAway": "Node {node} does not answer. Start JimV there, or choose another node.",
     "guests.nodeHypervisor": "libvirt on node {node} is away, so nothing can be made there. {reason}",
     "guests.nodeMaintenance":
@@ -234,6 +236,8 @@ export const guestsWords = defineWords({
     "guests.nameTaken": "已有名为 {name} 的虚拟机（不区分大小写），请换一个名称。",
     "guests.nameForeign": "节点 {node} 上有一台非 JimV 创建的虚拟机 {name}，请换一个名称。",
     "guests.nodeUnknown": "没有节点 {node}。",
+    "guests.nodeRemoved":
+      "节点 {node} 已被移除，该虚拟机在等待它恢复。请让该机器重新加入，或在节点页面将虚拟机从登记中删除。",
     "guests.nodeAway": "节点 {node} 没有响应。请在该节点启动 JimV，或选择其他节点。",
     "guests.nodeHypervisor": "节点 {node} 上的 libvirt 不可用，无法在其上创建。{reason}",
     "guests.nodeMaintenance": "节点 {node} 正在维护，不接收虚拟机。请在节点页面结束维护，或选择其他节点。",

@@ -39,8 +39,16 @@ export interface Belonging {
 /** Who has things on nodes adds one. */
 export interface NodeKeeper {
   list(node: string): Promise<Belonging[]>;
-  /** What is written for those of its own things that are named; others are somebody else's. */
-  settle(fates: ReadonlyMap<string, Fate>): Promise<{ statements: Statement[]; events: EventRow[] }>;
+  /** Names of all nodes on which something of it hangs, also of those that were removed. */
+  nodes(): Promise<string[]>;
+  /**
+   * What is written for those of its own things that are named (others are somebody else's), and for what was only
+   * seen on the node and has no meaning without it.
+   */
+  settle(
+    node: string,
+    fates: ReadonlyMap<string, Fate>,
+  ): Promise<{ statements: Statement[]; events: EventRow[] }>;
 }
 export const nodeKeepers: ServiceKey<NodeKeeper> = serviceKey("nodes.keepers");
 
@@ -53,27 +61,41 @@ export class Departure {
     private readonly door: ClusterDoor | null,
   ) {}
 
-  /** What hangs on a node, and what still runs there by the books. @throws AppError notFound */
+  /**
+   * What hangs on a node, or on one that was removed and may return, and what still runs there by the books.
+   * @throws AppError notFound for a name that is no node's and on which nothing hangs
+   */
   async preview(name: string): Promise<{ belongings: Belonging[]; tasks: Task[] }> {
-    await this.service.need(name);
     const lists = await Promise.all(this.ground.slots.all(nodeKeepers).map((keeper) => keeper.list(name)));
-    return { belongings: lists.flat(), tasks: await this.ground.tasks.openOn(name) };
+    const belongings = lists.flat();
+    if (belongings.length === 0) await this.service.need(name);
+    return { belongings, tasks: await this.ground.tasks.openOn(name) };
+  }
+
+  /** Names of removed nodes for whose return something waits. */
+  async awaited(): Promise<string[]> {
+    const keepers = this.ground.slots.all(nodeKeepers);
+    const names = new Set((await Promise.all(keepers.map((keeper) => keeper.nodes()))).flat());
+    if (names.size > 0) for (const { name } of await this.service.named([...names])) names.delete(name);
+    return [...names].sort();
   }
 
   /**
-   * Removes an offline node. `chosen` has a fate for each belonging, neither more nor fewer.
+   * Removes an offline node, or decides anew about what waits for one that was removed. `chosen` has a fate for each
+   * belonging, neither more nor fewer.
    * @throws AppError notFound; conflict when it is not offline, or its belongings are not those that were chosen for
    */
   async remove(name: string, chosen: ReadonlyMap<string, Fate>): Promise<void> {
     const { clock, log, commit, slots, tasks } = this.ground;
-    const node = await this.service.need(name);
-    if (node.state !== "offline") throw new AppError("conflict", "nodes.remove.alive", { node: name });
+    const node = await this.service.get(name);
+    if (node && node.state !== "offline")
+      throw new AppError("conflict", "nodes.remove.alive", { node: name });
     const { belongings } = await this.preview(name);
     if (belongings.length !== chosen.size || belongings.some(({ key }) => !chosen.has(key)))
       throw new AppError("conflict", "nodes.remove.changed", { node: name });
     // What runs there by the books ends first: its settlement may change what is settled next.
     await tasks.abandon(name, { word: "nodes.remove.taskEnded", args: { node: name } });
-    const settled = await Promise.all(slots.all(nodeKeepers).map((keeper) => keeper.settle(chosen)));
+    const settled = await Promise.all(slots.all(nodeKeepers).map((keeper) => keeper.settle(name, chosen)));
     const isGone = and(
       eq(nodes.name, name),
       lte(nodes.heardAt, clock.now() - timing.nodeOfflineMilliseconds),
@@ -81,7 +103,8 @@ export class Departure {
     try {
       await commit(
         [
-          remove(nodes, isGone, { expect: 1 }),
+          // A removed one may have joined again meanwhile: then its belongings are its own again.
+          node ? remove(nodes, isGone, { expect: 1 }) : remove(nodes, eq(nodes.name, name), { expect: 0 }),
           remove(peers, eq(peers.name, name)),
           ...settled.flatMap(({ statements }) => statements),
         ],
@@ -92,6 +115,7 @@ export class Departure {
       throw new AppError("conflict", "nodes.remove.changed", { node: name }, { cause: error });
     }
     log.info("node removed", { node: name, belongings: belongings.length });
+    if (!node) return;
     try {
       await this.door?.expel(name);
     } catch (error) {

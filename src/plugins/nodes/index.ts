@@ -116,13 +116,13 @@ export const nodesPlugin = definePlugin({
       vncPortsPage: () => context.slots.all(vncPortsPages)[0] ?? null,
       maintenanceDialog: () => context.slots.all(maintenanceDialogs)[0] ?? null,
     });
-    startPages(context, service, pages);
+    const departure = new Departure(context, service, door);
+    startPages(context, service, pages, departure);
     startLive(context, service, pages);
     const cluster = door && { door, joining: new Joining(context, door) };
     joiningPages(context, cluster);
     if (cluster) joiningRoutes(context, cluster.joining);
     context.slots.add(nameCarriers, ownNames);
-    const departure = new Departure(context, service, door);
     leavingPages(context, service, departure, takeover);
     leavingRoutes(context, departure, takeover);
   },

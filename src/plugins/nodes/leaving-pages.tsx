@@ -31,12 +31,20 @@ export function leavingPages(
     path: "/nodes/{name}/remove",
     role: "administrator",
     async handle({ params, viewer }) {
-      const node = await service.need(nameOf(params));
-      if (node.state !== "offline") throw new AppError("conflict", "nodes.remove.alive", { node: node.name });
-      const { belongings, tasks } = await departure.preview(node.name);
+      const name = nameOf(params);
+      const node = await service.get(name);
+      if (node && node.state !== "offline")
+        throw new AppError("conflict", "nodes.remove.alive", { node: name });
+      const { belongings, tasks } = await departure.preview(name);
       return {
         fragment: (
-          <RemoveDialog viewer={viewer} node={node.name} belongings={belongings} openTasks={tasks.length} />
+          <RemoveDialog
+            viewer={viewer}
+            node={name}
+            isGone={node === null}
+            belongings={belongings}
+            openTasks={tasks.length}
+          />
         ),
       };
     },
@@ -134,10 +142,29 @@ function AddressDialog(p: {
   );
 }
 
+/** Says for which removed nodes something waits, with the way to decide about it. */
+export function AwaitedNotices(p: { viewer: Viewer; names: readonly string[] }) {
+  const { say } = p.viewer;
+  return (
+    <>
+      {p.names.map((node) => (
+        <Notice tone="warn">
+          {say("nodes.awaited.notice", { node })}{" "}
+          {p.viewer.role === "administrator" ? (
+            <Button dialogUrl={`${nodeHref(node)}/remove`}>{say("nodes.awaited.action")}</Button>
+          ) : null}
+        </Notice>
+      ))}
+    </>
+  );
+}
+
 /** Lists every guest and disk with what becomes of it; nothing is chosen for people but to keep. */
 function RemoveDialog(p: {
   viewer: Viewer;
   node: string;
+  /** It was removed before, and this is about what waits for its return. */
+  isGone: boolean;
   belongings: readonly Belonging[];
   openTasks: number;
 }) {
@@ -150,10 +177,10 @@ function RemoveDialog(p: {
       open
       danger
       wide
-      title={say("nodes.remove.title", { node: p.node })}
+      title={say(p.isGone ? "nodes.awaited.title" : "nodes.remove.title", { node: p.node })}
       actions={
         <Button kind="danger" type="submit" class="solid" formId="remove-node-form">
-          {say("nodes.remove.confirm", { node: p.node })}
+          {p.isGone ? say("nodes.awaited.confirm") : say("nodes.remove.confirm", { node: p.node })}
         </Button>
       }
     >
@@ -167,7 +194,7 @@ function RemoveDialog(p: {
       >
         {csrf === null ? null : <input type="hidden" name="_csrf" value={csrf} />}
         <Stack>
-          <p>{say("nodes.remove.explain")}</p>
+          <p>{say(p.isGone ? "nodes.awaited.explain" : "nodes.remove.explain")}</p>
           {p.openTasks > 0 ? (
             <Notice tone="warn">{say("nodes.remove.tasks", { n: p.openTasks })}</Notice>
           ) : null}

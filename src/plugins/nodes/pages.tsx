@@ -12,9 +12,11 @@ import {
 import { Button, type Child, EmptyState, List, listAddress, mebibytes, PageHead, toasted } from "jimv/ui";
 import { taskService } from "../tasks/index.ts";
 import { ConfigForm, ConfigureForm, ConfigurePage } from "./configure.tsx";
+import type { Departure } from "./departure.ts";
 import { NodePage } from "./detail.tsx";
 import { clusterDoor } from "./joining.ts";
 import { RoadNotices } from "./joining-pages.tsx";
+import { AwaitedNotices } from "./leaving-pages.tsx";
 import type { MaintenanceDialog, NodePanel, VncPortsPage } from "./panels.ts";
 import { type NodeService, NodeSettings } from "./service.ts";
 import { type NodeEntry, nodeHref, nodeTable, troubledFirst } from "./table.tsx";
@@ -73,7 +75,12 @@ export function nodePages(context: ControllerContext, service: NodeService, othe
   };
 }
 
-export function startPages(context: ControllerContext, service: NodeService, pages: NodePages): void {
+export function startPages(
+  context: ControllerContext,
+  service: NodeService,
+  pages: NodePages,
+  departure: Departure,
+): void {
   const { web, clock, settings } = context;
   const now = (): number => clock.now();
 
@@ -122,7 +129,12 @@ export function startPages(context: ControllerContext, service: NodeService, pag
         views: ["nodes"],
         page: (
           <NodeList
-            notices={<RoadNotices viewer={viewer} door={context.find(clusterDoor)} />}
+            notices={
+              <>
+                <RoadNotices viewer={viewer} door={context.find(clusterDoor)} />
+                <AwaitedNotices viewer={viewer} names={await departure.awaited()} />
+              </>
+            }
             viewer={viewer}
             all={all}
             entries={await pages.entries(all)}

@@ -56,6 +56,13 @@ export const clusterTexts = {
     "nodes.remove.alive": "Node {node} is not offline. Stop JimV there first, or shut the machine down.",
     "nodes.remove.changed":
       "What hangs on node {node} has changed meanwhile, or it came back. Look at the list again, and choose anew.",
+    "nodes.awaited.notice":
+      "Node {node} was removed. Guests or disks of it were kept and wait for its return: let the machine join again under this name.",
+    "nodes.awaited.action": "Decide anew…",
+    "nodes.awaited.title": "What waits for node {node}",
+    "nodes.awaited.explain":
+      "Nothing on the machine itself is touched. Choose for each guest and disk what becomes of its entry here:",
+    "nodes.awaited.confirm": "Settle them so",
     "nodes.takeOver.notice": "This machine was known as {from} before.",
     "nodes.takeOver.action": "Take over everything of {from}",
     "nodes.takeOver.other":
@@ -118,6 +125,12 @@ export const clusterTexts = {
     "nodes.remove.fate.forget": "连同磁盘从登记中删除",
     "nodes.remove.alive": "节点 {node} 并未离线。请先停止其上的 JimV，或关闭该机器。",
     "nodes.remove.changed": "节点 {node} 上的内容已变化，或节点已恢复。请重新查看列表并选择。",
+    "nodes.awaited.notice":
+      "节点 {node} 已被移除，其保留的虚拟机或磁盘在等待它恢复：请让该机器以此名称重新加入。",
+    "nodes.awaited.action": "重新决定…",
+    "nodes.awaited.title": "等待节点 {node} 的内容",
+    "nodes.awaited.explain": "机器本身不受影响。请为每台虚拟机和每块磁盘选择其记录的去留：",
+    "nodes.awaited.confirm": "按此处理",
     "nodes.takeOver.notice": "这台机器以前的名称是 {from}。",
     "nodes.takeOver.action": "接管 {from} 的全部内容",
     "nodes.takeOver.other": "{to} 不能接管 {from}：后者须已离线，且两者的 machine-id 相同。",

@@ -3,7 +3,7 @@
  * the pool `local`; others are put on nodes by a person, and watched by the nodes that have them.
  */
 import { definePlugin, eq, remove, update } from "jimv";
-import { nameCarriers, nodeService } from "../nodes/index.ts";
+import { nameCarriers, nodeKeepers, nodeService } from "../nodes/index.ts";
 import { poolService, poolUsers } from "./contract.ts";
 import { poolsMigrations } from "./migrations.ts";
 import { startNode } from "./operations.ts";
@@ -42,6 +42,13 @@ export const poolsPlugin = definePlugin({
       remove(presences, eq(presences.nodeName, to)),
       update(presences, { nodeName: to }, eq(presences.nodeName, from)),
     ]);
+    context.slots.add(nodeKeepers, {
+      list: async () => [],
+      nodes: async () => [],
+      // They go with the node, unless something is kept for its return: that may lie in them.
+      settle: async (node, fates) =>
+        [...fates.values()].includes("keep") ? { statements: [], events: [] } : service.leaving(node),
+    });
     context.onReport(poolFactsKind, (envelope) => service.heard(envelope), { toldAgain: true });
     context.settle(addPool, {
       succeeded: (task, payload, result) => service.added(task, payload, result),

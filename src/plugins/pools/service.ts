@@ -196,6 +196,16 @@ export class Pools implements PoolService {
     return { task: { id: booked.task.id } };
   }
 
+  /** What is written when a node is gone for good: its part of each pool goes with it. */
+  async leaving(nodeName: string): Promise<{ statements: Statement[]; events: EventRow[] }> {
+    const where = eq(presences.nodeName, nodeName);
+    const there = await this.ground.store.select(presences, { where });
+    return {
+      statements: there.length === 0 ? [] : [remove(presences, where)],
+      events: there.map(({ poolId }) => poolEvent(poolId)),
+    };
+  }
+
   async removeNode(id: string, nodeName: string, actor: Actor): Promise<{ task: { id: string } }> {
     const pool = await this.row(id);
     if (id === localPoolId) throw new AppError("conflict", "pools.localByNode", { node: nodeName });
