@@ -95,6 +95,7 @@ disk=$work/disk
 part_start=2048 # sectors; both partitions begin on whole MiB
 state_start=$((part_start + boot_mib * 2048))
 truncate -s "$((1 + boot_mib + state_mib + 1))M" "$disk"
+# An emulated processor that others keep from running seems to have a broken timer: the kernel would panic (no_timer_check).
 cat >"$work/syslinux.cfg" <<CONFIG
 DEFAULT jimv
 PROMPT 0
@@ -102,7 +103,7 @@ TIMEOUT 0
 LABEL jimv
   KERNEL /vmlinuz
   INITRD /initrd
-  APPEND quiet loglevel=3 consoleblank=0 mitigations=off nokaslr random.trust_cpu=on console=ttyS0,115200 console=tty0
+  APPEND quiet loglevel=3 no_timer_check consoleblank=0 mitigations=off nokaslr random.trust_cpu=on console=ttyS0,115200 console=tty0
 CONFIG
 export PATH="$tree/usr/bin:$PATH" MTOOLS_SKIP_CHECK=1
 fat="$disk@@$((part_start * 512))"

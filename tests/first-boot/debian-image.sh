@@ -2,8 +2,9 @@
 # Makes a cloud image as distributions give them out: Debian 12 with its cloud kernel, systemd, cloud-init, the guest
 # agent and an SSH server, and nothing that knows JimV.
 #
-#   tests/first-boot/debian-image.sh OUT.qcow2 [CACHE_FOLDER]
+#   tests/first-boot/debian-image.sh OUT.qcow2 [CACHE_FOLDER [PACKAGE...]]
 #
+# PACKAGES are installed beside those.
 # Needs root on a Debian 12, but no loop device and no mount: the root file system is written by mke2fs, and a FAT
 # partition before it carries boot loader, kernel and initramfs. Made once and kept in CACHE_FOLDER (default .cache)
 # under a hash of this script and the versions of the packages that matter.
@@ -14,15 +15,18 @@ here=$(cd "$(dirname "$0")" && pwd)
 
 out=${1:?"say where to write the image: debian-image.sh OUT.qcow2 [CACHE_FOLDER]"}
 cache=${2:-$top/.cache}
+more=("${@:3}")
 readonly boot_mib=96 root_mib=900
 
 need_packages mmdebstrap syslinux syslinux-common mtools e2fsprogs qemu-utils
 packages=(linux-image-cloud-amd64 systemd-sysv dbus udev iproute2 netplan.io cloud-init cloud-guest-utils
-  qemu-guest-agent openssh-server sudo e2fsprogs)
+  qemu-guest-agent openssh-server sudo e2fsprogs "${more[@]}")
 versions=$(apt-get --print-uris download linux-image-cloud-amd64 cloud-init qemu-guest-agent 2>/dev/null |
   awk '{ print $2 }' | sort)
-key=$({ echo "$versions"; sha256sum <"$0"; } | sha256sum | cut -c-16)
-made=$cache/debian-cloud-$key.qcow2
+key=$({ echo "$versions" "${more[@]}"; sha256sum <"$0"; } | sha256sum | cut -c-16)
+# Each choice of packages has one image in the cache: a newer one takes its place.
+kind=debian-cloud$(printf -- '-%s' "${more[@]:-plain}")
+made=$cache/$kind-$key.qcow2
 mkdir -p "$(dirname "$out")" "$cache"
 if [ -s "$made" ]; then
   cp --sparse=always "$made" "$out"
@@ -61,6 +65,7 @@ disk=$work/disk
 boot_start=2048 # sectors; both partitions begin on whole MiB
 root_start=$((boot_start + boot_mib * 2048))
 truncate -s "$((1 + boot_mib + root_mib + 1))M" "$disk"
+# An emulated processor that others keep from running seems to have a broken timer: the kernel would panic.
 cat >"$work/syslinux.cfg" <<'CONFIG'
 DEFAULT debian
 PROMPT 0
@@ -68,7 +73,7 @@ TIMEOUT 0
 LABEL debian
   KERNEL /vmlinuz
   INITRD /initrd
-  APPEND root=LABEL=root ro console=tty0 console=ttyS0,115200
+  APPEND root=LABEL=root ro no_timer_check console=tty0 console=ttyS0,115200
 CONFIG
 export MTOOLS_SKIP_CHECK=1
 fat="$disk@@$((boot_start * 512))"
@@ -86,7 +91,7 @@ PARTITIONS
 dd if=/usr/lib/syslinux/mbr/mbr.bin of="$disk" conv=notrunc status=none
 
 qemu-img convert -f raw -O qcow2 -o compat=1.1 "$disk" "$cache/.debian-$key.$$"
-find "$cache" -maxdepth 1 -name 'debian-cloud-*.qcow2' -delete
+find "$cache" -maxdepth 1 -regex ".*/$kind-[0-9a-f]*\.qcow2" -delete
 mv "$cache/.debian-$key.$$" "$made"
 cp --sparse=always "$made" "$out"
 say "the Debian image is $(($(stat -c %s "$out") / 1048576)) MiB: $out"
