@@ -114,10 +114,10 @@ export function startRoutes({ web }: ControllerContext, jobs: Jobs, queue: Queue
     role: "operator",
     params: JobPath,
     body: ChangeJob,
-    answer: { status: 200, schema: JobBody },
+    answer: { status: 200, schema: Type.Object({ job: JobBody, task: Type.Null() }) },
     async handle({ params, body }) {
       if (Object.keys(body).length === 0) throw new AppError("invalid", "boot-jobs.nothingToChange");
-      return { body: jobBody(await jobs.change(params.id, body)) };
+      return { body: { job: jobBody(await jobs.change(params.id, body)), task: null } };
     },
   });
   web.api({

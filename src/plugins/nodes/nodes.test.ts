@@ -245,7 +245,8 @@ describe("with a controller", () => {
     const patch = { method: "PATCH", json: { acceptsGuests: false } };
     expect((await reader.ask("/api/v1/nodes/kvm-1", patch)).status).toBe(403);
     expect(await (await admin.ask("/api/v1/nodes/kvm-1", patch)).json()).toMatchObject({
-      acceptsGuests: false,
+      node: { name: "kvm-1", acceptsGuests: false },
+      task: null,
     });
     const wrong = { json: { storagePath: "/srv/../etc", vncPortFirst: 15900, vncPortLast: 15999 } };
     const refused = await admin.ask("/api/v1/nodes/kvm-1/configure", wrong);

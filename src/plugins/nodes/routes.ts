@@ -121,10 +121,11 @@ export function startRoutes(context: ControllerContext, service: NodeService): v
       managementAddress: Type.Optional(Type.Union([ManagementAddress, Type.Null()])),
       maintenance: Type.Optional(Type.Boolean()),
     }),
-    answer: { status: 200, schema: NodeBody },
+    answer: { status: 200, schema: Type.Object({ node: NodeBody, task: Type.Null() }) },
     async handle({ params, body, viewer }) {
-      const node = await service.change(params.name, body);
-      return { body: nodeBody(node, await service.programs(), viewer.say) };
+      const changed = await service.change(params.name, body);
+      const node = nodeBody(changed, await service.programs(), viewer.say);
+      return { body: { node, task: null } };
     },
   });
 

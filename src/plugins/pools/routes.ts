@@ -127,10 +127,10 @@ export function startRoutes(context: ControllerContext, service: PoolService): v
     role: "administrator",
     params: PoolPath,
     body: ChangePool,
-    answer: { status: 200, schema: PoolBody },
+    answer: { status: 200, schema: Type.Object({ pool: PoolBody, task: Type.Null() }) },
     async handle({ params, body, viewer }) {
       if (Object.keys(body).length === 0) throw new AppError("invalid", "pools.nothingToChange", {});
-      return { body: poolBody(await service.change(params.id, body), viewer.say) };
+      return { body: { pool: poolBody(await service.change(params.id, body), viewer.say), task: null } };
     },
   });
 

@@ -114,9 +114,10 @@ export function startRoutes(context: ControllerContext, service: TemplateService
     role: "administrator",
     params: TemplatePath,
     body: ChangeTemplate,
-    answer: { status: 200, schema: TemplateBody },
+    answer: { status: 200, schema: Type.Object({ template: TemplateBody, task: Type.Null() }) },
     async handle({ params, body, viewer }) {
-      return { body: templateBody(await service.change(params.id, body), viewer.say) };
+      const template = templateBody(await service.change(params.id, body), viewer.say);
+      return { body: { template, task: null } };
     },
   });
 
