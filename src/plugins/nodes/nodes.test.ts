@@ -257,6 +257,29 @@ describe("with a controller", () => {
     expect(await accepted.json()).toMatchObject({ task: { state: "queued", title: "Set up node kvm-1" } });
   });
 
+  test("its page says whether guests run on KVM or are emulated, and what KVM lacks", async () => {
+    const { ask } = await stage.session();
+    const said = async (virtType: "kvm" | "qemu"): Promise<string> => {
+      const missing = virtType === "qemu" ? (["device"] as const) : [];
+      await stage.report("nodes.heartbeat", {
+        ...heartbeat,
+        facts: {
+          ...heartbeat.facts,
+          acceleration: { ...heartbeat.facts.acceleration, virtType, missing: [...missing] },
+        },
+      });
+      return (await ask("/nodes/kvm-1")).text();
+    };
+    const emulated = await said("qemu");
+    expect(emulated).toContain("<b>Software emulation</b>");
+    expect(emulated).toContain("modprobe kvm_intel");
+    expect(emulated).not.toContain("<b>KVM</b>");
+    const direct = await said("kvm");
+    expect(direct).toContain("<b>KVM</b>");
+    expect(direct).not.toContain("Software emulation");
+    expect(direct).not.toContain("modprobe");
+  });
+
   test("pages show what a node said as text, whatever it said", async () => {
     const evil = '<img src=x onerror=alert(1)>"';
     await stage.report("nodes.heartbeat", {
