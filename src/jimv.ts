@@ -29,6 +29,7 @@ export { SseStream } from "./core/http/sse.ts";
 export { check, patternWord } from "./core/http/validate.ts";
 export { type DomainHoldings, readHoldings } from "./core/libvirt/definition.ts";
 export * from "./core/libvirt/hypervisor.ts";
+export { isSameFilter } from "./core/libvirt/network-filter.ts";
 export type { Log } from "./core/log/log.ts";
 export * from "./core/plugin.ts";
 export { type Remembered, remembered } from "./core/remembered.ts";

@@ -196,6 +196,10 @@ export const timing = {
   replaceDeadlineMilliseconds: 180_000,
   /** A guest that was told at its boot must answer at its new address within this; then a person decides. */
   replacedCheckDeadlineMilliseconds: 900_000,
+  /** Guests that must be tied anew to their addresses are looked for so often, … */
+  tieTurnMilliseconds: 2_000,
+  /** … and tried again after this where it failed. */
+  tieAgainMilliseconds: 60_000,
   /** Copying an image, defining and starting a guest; then the creation fails and is undone. */
   createDeadlineMilliseconds: 4 * 3_600_000,
   /** Starting, stopping, pausing and the like; then the task fails. */

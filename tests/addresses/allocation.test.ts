@@ -52,6 +52,7 @@ const poolOf = (id: string, first: string, last: string, gateway: string) => ({
   gateway: hex(gateway),
   dns: [],
   bridge: null,
+  protect: false,
   defaultOf: null,
   next: hex(first),
   version: 0,

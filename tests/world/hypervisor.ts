@@ -7,6 +7,7 @@ import {
   type DomainEvent,
   type DomainFact,
   type DomainSpec,
+  type FilterLack,
   type GuestAddress,
   type HostFacts,
   type Hypervisor,
@@ -14,6 +15,7 @@ import {
   type HypervisorErrorCode,
   type HypervisorStatus,
   type Images,
+  type InterfaceFilter,
   type NetworkFacts,
   type PoolFacts,
   type RemoteImage,
@@ -341,6 +343,18 @@ export class PretendedHypervisor implements Hypervisor {
   }
   async networks(): Promise<NetworkFacts[]> {
     return [];
+  }
+  async filterLacks(): Promise<FilterLack[]> {
+    return [];
+  }
+  async ensureFilters(): Promise<void> {}
+  setFilter(uuid: string, mac: string, filter: InterfaceFilter | null): Promise<void> {
+    return this.ask("setFilter", () => {
+      const card = this.own(uuid).spec.interfaces.find((each) => each.mac === mac);
+      if (!card) throw failWith("notFound");
+      delete card.filter;
+      if (filter) card.filter = structuredClone(filter);
+    });
   }
   async close(): Promise<void> {}
 

@@ -8,7 +8,8 @@ import { release } from "node:os";
 import { dirname } from "node:path";
 import type { Clock } from "../clock.ts";
 import { type Config, dataFiles } from "../config/config.ts";
-import { HypervisorError, migrationPorts } from "../libvirt/hypervisor.ts";
+import { type FilterLack, HypervisorError, migrationPorts } from "../libvirt/hypervisor.ts";
+import { programPath } from "../libvirt/programs.ts";
 import { openHypervisor } from "../libvirt/real.ts";
 import { timing } from "../timing.ts";
 import { pkiState } from "./pki.ts";
@@ -113,7 +114,7 @@ async function qemuImg(): Promise<Verdict> {
 
 /** What libvirt runs for a network with address translation, which guests get unless they are given a bridge. */
 async function networkTools(): Promise<Verdict> {
-  const missing = ["dnsmasq", "iptables"].filter((tool) => !which(tool));
+  const missing = ["dnsmasq", "iptables"].filter((tool) => !programPath(tool));
   if (missing.length === 0) return { state: "ok", found: "dnsmasq, iptables" };
   return {
     state: "warn",
@@ -121,10 +122,6 @@ async function networkTools(): Promise<Verdict> {
     mend: "Needed unless all guests use bridges. Debian, Ubuntu: apt install dnsmasq-base iptables. RHEL and its kin: yum install dnsmasq iptables.",
   };
 }
-
-/** A service's PATH may lack the folders that hold these. */
-const which = (tool: string): string | null =>
-  Bun.which(tool, { PATH: `${process.env.PATH ?? ""}:/usr/sbin:/sbin` });
 
 async function dataFolder(data: string): Promise<Verdict> {
   let folder = data;
@@ -237,6 +234,20 @@ function qemu(version: string, emulator: string): CheckResult {
   };
 }
 
+/** What ties guests to their addresses, where their pool asks for it. */
+function filters(lacks: readonly FilterLack[]): CheckResult {
+  const about = { name: "filters", title: "Spoofing protection" };
+  if (lacks.length === 0)
+    return { ...about, state: "ok", found: "libvirt's network filters, ebtables", mend: "" };
+  const names = { driver: "libvirt's driver for network filters", ebtables: "ebtables" } as const;
+  return {
+    ...about,
+    state: "warn",
+    found: `not there: ${lacks.map((lack) => names[lack]).join(", ")}`,
+    mend: "Guests of address pools with spoofing protection can't be made here. Debian, Ubuntu: apt install libvirt-daemon-system ebtables. RHEL and its kin: yum install libvirt-daemon-driver-nwfilter ebtables (iptables-ebtables where there is no ebtables). Then restart libvirtd.",
+  };
+}
+
 /** libvirt, its daemon, QEMU and how guests would run, from one connection. */
 async function libvirt(config: Config, clock: Clock): Promise<CheckResult[]> {
   const install =
@@ -280,6 +291,7 @@ async function libvirt(config: Config, clock: Clock): Promise<CheckResult[]> {
         mend: "",
       },
       qemu(host.qemuVersion, emulator),
+      filters(await hypervisor.filterLacks()),
       {
         name: "kvm",
         title: "Virtualization",

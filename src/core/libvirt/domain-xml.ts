@@ -4,6 +4,7 @@
  */
 
 import { type Acceleration, type DomainDisk, type DomainSpec, HypervisorError } from "./hypervisor.ts";
+import { filterReference } from "./network-filter.ts";
 import { type RbdSource, rbdAddress, rbdDisk } from "./rbd.ts";
 import {
   all,
@@ -181,7 +182,7 @@ function disks(spec: DomainSpec, grounds: DiskGrounds): XmlElement[] {
 }
 
 function interfaces(spec: DomainSpec): XmlElement[] {
-  return spec.interfaces.map(({ mac, source }) => ({
+  return spec.interfaces.map(({ mac, source, filter }) => ({
     [at("type")]: "network" in source ? "network" : "bridge",
     mac: { [at("address")]: plainText(mac, "A MAC address") },
     source:
@@ -189,6 +190,7 @@ function interfaces(spec: DomainSpec): XmlElement[] {
         ? { [at("network")]: plainText(source.network, "A network's name") }
         : { [at("bridge")]: plainText(source.bridge, "A bridge's name") },
     model: { [at("type")]: "virtio" },
+    filterref: filter && filterReference(filter),
   }));
 }
 

@@ -248,12 +248,13 @@ function stateOf({ lib }: Context, domain: Pointer): number {
   return state.readInt32LE(0);
 }
 
-/** Reads the stored definition with its secrets, changes it and defines it again. */
-function redefine(context: Context, uuid: string, patch: (xml: string) => string): void {
+/** Reads the stored definition with its secrets, changes it and defines it again; null leaves it. */
+export function redefine(context: Context, uuid: string, patch: (xml: string) => string | null): void {
   const before = withDomain(context, uuid, (domain) =>
     xmlOf(context, domain, xmlFlags.secure | xmlFlags.inactive),
   );
-  define(context, patch(before), null);
+  const after = patch(before);
+  if (after !== null) define(context, after, null);
 }
 
 /** Port and password of the stored definition. */

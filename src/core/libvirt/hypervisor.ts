@@ -3,6 +3,10 @@
  * pretended one. Everything is asynchronous, bounded in time, and fails with a `HypervisorError`.
  */
 
+import type { FilterLack, InterfaceFilter, NetworkFilter } from "./network-filter.ts";
+
+export type { FilterLack, FilterRule, InterfaceFilter, NetworkFilter } from "./network-filter.ts";
+
 /** Takes back what a registration gave. Calling it twice does no harm. */
 export type Undo = () => void;
 
@@ -156,6 +160,8 @@ export interface DomainDisk {
 export interface DomainInterface {
   mac: string;
   source: { network: string } | { bridge: string };
+  /** What it may send; everything where there is none. */
+  filter?: InterfaceFilter;
 }
 
 /** What `qemu-img info` says of an image. Sizes in bytes. */
@@ -468,6 +474,16 @@ export interface Hypervisor {
   /** Makes sure a NAT network of this name runs, on a free /24; keeps what is there. */
   ensureNatNetwork(name: string): Promise<NetworkFacts>;
   networks(): Promise<NetworkFacts[]>;
+
+  /** What this machine lacks to filter what guests send; nothing where it can. */
+  filterLacks(): Promise<FilterLack[]>;
+  /** Makes sure that these filters are there, in these versions. @throws HypervisorError unsupported */
+  ensureFilters(filters: readonly NetworkFilter[]): Promise<void>;
+  /**
+   * Puts an interface under a filter, or under none: at once where the domain runs, and in its stored definition.
+   * @throws HypervisorError notFound when there is no such domain or interface, internal when the filter can't be made
+   */
+  setFilter(uuid: string, mac: string, filter: InterfaceFilter | null): Promise<void>;
 
   readonly images: Images;
   readonly migrations: Migrations;

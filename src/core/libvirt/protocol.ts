@@ -4,6 +4,7 @@ import { hostAddresses } from "./addresses.ts";
 import type { Context } from "./call.ts";
 import * as connection from "./connection.ts";
 import * as domain from "./domain.ts";
+import * as filters from "./filters.ts";
 import { HypervisorError, type HypervisorErrorCode } from "./hypervisor.ts";
 import * as migration from "./migration.ts";
 import * as network from "./network.ts";
@@ -56,6 +57,9 @@ export const calls = {
   rbdExists: rbdVolume.exists,
   rbdRemove: rbdVolume.remove,
   rbdNames: rbdVolume.names,
+  hasFilterDriver: filters.hasDriver,
+  defineFilters: filters.defineFilters,
+  setFilter: filters.setFilter,
   networks: network.list,
   ensureNat: network.ensureNat,
   snapshotCreate: snapshot.create,

@@ -15,13 +15,16 @@ import {
   type DomainFact,
   type DomainSpec,
   type DomainStats,
+  type FilterLack,
   type GuestAddress,
   type HostFacts,
   type Hypervisor,
   HypervisorError,
   type HypervisorStatus,
   type Images,
+  type InterfaceFilter,
   type NetworkFacts,
+  type NetworkFilter,
   type PoolFacts,
   type RbdPoolSpec,
   type RemoteImage,
@@ -30,6 +33,7 @@ import {
 import { openImages, takesDirectIo } from "./images.ts";
 import { knock } from "./knock.ts";
 import { RealMigrations } from "./moving.ts";
+import { programPath } from "./programs.ts";
 import type { RawEvent } from "./protocol.ts";
 import { rbdAddress } from "./rbd.ts";
 import { imagesOf } from "./rbd-images.ts";
@@ -384,6 +388,21 @@ export class RealHypervisor implements Hypervisor {
 
   networks(): Promise<NetworkFacts[]> {
     return this.session.call("short", "networks", []);
+  }
+
+  async filterLacks(): Promise<FilterLack[]> {
+    const hasDriver = await this.session.call("short", "hasFilterDriver", []);
+    const hasTool = programPath("ebtables") !== null;
+    return [...(hasDriver ? [] : (["driver"] as const)), ...(hasTool ? [] : (["ebtables"] as const))];
+  }
+
+  ensureFilters(filters: readonly NetworkFilter[]): Promise<void> {
+    return this.session.call("long", "defineFilters", [filters]);
+  }
+
+  async setFilter(uuid: string, mac: string, filter: InterfaceFilter | null): Promise<void> {
+    await this.guard(uuid);
+    await this.session.call("long", "setFilter", [uuid, mac, filter]);
   }
 
   // ---- snapshots

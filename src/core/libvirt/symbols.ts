@@ -274,6 +274,15 @@ export const required = {
   },
   virDomainSuspend: { since: "0.0.3", returns: ["i32", "int"], args: [["ptr", "virDomainPtr domain"]] },
   virDomainResume: { since: "0.0.3", returns: ["i32", "int"], args: [["ptr", "virDomainPtr domain"]] },
+  virDomainUpdateDeviceFlags: {
+    since: "0.8.0",
+    returns: ["i32", "int"],
+    args: [
+      ["ptr", "virDomainPtr domain"],
+      ["ptr", "const char *xml"],
+      ["u32", "unsigned int flags"],
+    ],
+  },
   virDomainSetUserPassword: {
     since: "1.2.16",
     returns: ["i32", "int"],
@@ -757,6 +766,21 @@ export const required = {
     ],
   },
   virNetworkFree: { since: "0.2.0", returns: ["i32", "int"], args: [["ptr", "virNetworkPtr network"]] },
+
+  virConnectNumOfNWFilters: {
+    since: "0.8.0",
+    returns: ["i32", "int"],
+    args: [["ptr", "virConnectPtr conn"]],
+  },
+  virNWFilterDefineXML: {
+    since: "0.8.0",
+    returns: ["ptr", "virNWFilterPtr"],
+    args: [
+      ["ptr", "virConnectPtr conn"],
+      ["ptr", "const char *xmlDesc"],
+    ],
+  },
+  virNWFilterFree: { since: "0.8.0", returns: ["i32", "int"], args: [["ptr", "virNWFilterPtr nwfilter"]] },
 } as const satisfies Record<string, Declaration>;
 
 /** libvirt.so.0, newer than 4.5: looked up one by one; without them what needs them is left out. */

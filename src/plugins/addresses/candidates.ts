@@ -22,6 +22,8 @@ export interface Candidate {
   hex: string;
   prefix: number;
   gateway: string | null;
+  /** Whether it is tied to the guest. */
+  protect: boolean;
   statements: Statement[];
 }
 
@@ -36,11 +38,18 @@ export class Candidates {
   }
 
   /** How the interface of a booked address is set up. */
-  async setUpOf(row: AddressRow): Promise<{ prefix: number; gateway: string | null; dns: string[] }> {
+  async setUpOf(
+    row: AddressRow,
+  ): Promise<{ prefix: number; gateway: string | null; dns: string[]; protect: boolean }> {
     const pool = await this.pool(row.poolId);
     if (pool) return pool;
-    const { prefix, gateway, address } = row;
-    return { prefix: prefix ?? widthOf(addressOf(address).family), gateway, dns: await this.dnsNear(row) };
+    const { prefix, gateway, address, protect } = row;
+    return {
+      prefix: prefix ?? widthOf(addressOf(address).family),
+      gateway,
+      dns: await this.dnsNear(row),
+      protect: protect ?? false,
+    };
   }
 
   /** The servers of the pool in whose network an address lies that is in none. */
@@ -70,7 +79,7 @@ export class Candidates {
     const holder = { guestUuid: old.guestUuid ?? "", mac: old.mac ?? "" };
     const { addresses: given, statements } = await this.service.plan(poolId, [holder]);
     const hex = hexOf(addressAt("address", given[0] ?? ""));
-    return { hex, prefix: pool.prefix, gateway: pool.gateway, statements };
+    return { hex, prefix: pool.prefix, gateway: pool.gateway, protect: pool.protect, statements };
   }
 
   /** A replacement leaves the guest's card where it is. */
@@ -108,6 +117,8 @@ export class Candidates {
     if (row?.state === "used") throw fieldError("address", "addresses.inUse", args, "conflict");
     if (row?.state === "reserved") throw fieldError("address", "addresses.isReserved", args, "conflict");
     const isInside = around !== null && around.first <= hex && hex <= around.last;
+    // Outside of the pools a guest stays as tied as it was: leaving them is no way around a pool's setting.
+    const protect = isInside ? around.protect : own.protect;
     const set = {
       poolId: isInside ? around.id : "",
       state: "used" as const,
@@ -118,11 +129,13 @@ export class Candidates {
       restsUntil: null,
       prefix: isInside ? null : prefix,
       gateway: isInside ? null : gateway,
+      protect: isInside ? null : protect,
     };
     return {
       hex,
       prefix,
       gateway,
+      protect,
       statements: [
         ...(isInside
           ? [

@@ -16,6 +16,8 @@ export interface IpPoolView {
   gateway: string | null;
   dns: string[];
   bridge: string | null;
+  /** Whether its guests may use their own addresses alone. */
+  protect: boolean;
   isDefault: boolean;
   /** How many addresses the range has; a range may have more than a number holds exactly. */
   size: number;

@@ -2,7 +2,7 @@
  * Address pools: which addresses guests may be given, who has which, and which rest. JimV's own book of addresses;
  * what a guest really uses is what its node sees.
  */
-import { definePlugin } from "jimv";
+import { definePlugin, timing } from "jimv";
 import { guestService } from "../guests/index.ts";
 import { nodeService, vncPortsPages } from "../nodes/index.ts";
 import { addressService } from "./contract.ts";
@@ -15,11 +15,13 @@ import { portPages, rangeHref } from "./pages-ports.tsx";
 import { replacePages } from "./pages-replace.tsx";
 import { VncPorts } from "./ports.ts";
 import { replaceRoutes } from "./replace-routes.ts";
+import { tieGuest } from "./replace-tasks.ts";
 import { Replacing } from "./replacing.ts";
 import { AddressSettings } from "./requests.ts";
 import { startRoutes } from "./routes.ts";
-import { addresses, ipPools, replacements } from "./schema.ts";
+import { addresses, ipPools, replacements, ties } from "./schema.ts";
 import { Addresses } from "./service.ts";
+import { Tying } from "./tying.ts";
 import { addressVariables, bootVariables } from "./variables.ts";
 import { addressesWords } from "./words.ts";
 
@@ -29,7 +31,7 @@ export const addressesPlugin = definePlugin({
   name: "addresses",
   requires: ["nodes", "guests"],
   words: addressesWords,
-  tables: [ipPools, addresses, replacements],
+  tables: [ipPools, addresses, replacements, ties],
   migrations: addressesMigrations,
   settings: AddressSettings,
   controller(context) {
@@ -42,7 +44,13 @@ export const addressesPlugin = definePlugin({
     const guests = context.use(guestService);
     const ports = new VncPorts(nodes, guests);
     startRoutes(context, service, ports);
-    addressPages({ context, service, guests });
+    const tying = new Tying(context);
+    context.settle(tieGuest, {
+      succeeded: (_task, payload) => tying.tied(payload),
+      failed: (_task, payload, error) => tying.failed(payload, error),
+    });
+    context.whenLeading(() => context.every("addresses.tie", timing.tieTurnMilliseconds, () => tying.work()));
+    addressPages({ context, service, tying, guests });
     portPages(context, ports);
     context.onStop(context.slots.add(vncPortsPages, rangeHref));
     const replacing = new Replacing(context, service);

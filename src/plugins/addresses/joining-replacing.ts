@@ -9,11 +9,11 @@ import { replacements } from "./schema.ts";
 export function joinReplacing(context: ControllerContext, replacing: Replacing): void {
   const { hooks } = context;
   context.settle(replaceLive, {
-    succeeded: (_task, { replacement }, { told }) => replacing.verified(replacement, told),
+    succeeded: (_task, { replacement }, { told, tied }) => replacing.verified(replacement, told, tied),
     failed: (task, { replacement }, error) => replacing.failed(replacement, error, task),
   });
   context.settle(checkReplaced, {
-    succeeded: (_task, { replacement }) => replacing.verified(replacement, true),
+    succeeded: (_task, { replacement }, { tied }) => replacing.verified(replacement, true, tied),
     failed: (task, { replacement }, error) => replacing.failed(replacement, error, task),
   });
   context.onReport(appliedReport, async ({ body }) =>

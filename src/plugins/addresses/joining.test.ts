@@ -16,6 +16,7 @@ beforeEach(async () => {
     prefix: 24,
     gateway: "192.0.2.1",
     dns1: "192.0.2.53",
+    protect: true,
     isDefault: false,
   });
 });
@@ -93,6 +94,7 @@ test("a pool's bridge is the guest's, and the pools of one guest must agree on i
     last: "198.51.100.9",
     prefix: 24,
     bridge: "br7",
+    protect: true,
     isDefault: false,
   });
   const six = await service().create({
@@ -100,6 +102,7 @@ test("a pool's bridge is the guest's, and the pools of one guest must agree on i
     first: "2001:db8::5",
     last: "2001:db8::9",
     prefix: 64,
+    protect: true,
     isDefault: false,
   });
   const both = { addresses: { ipv4Pool: bridged.id, ipv6Pool: six.id } };

@@ -2,8 +2,10 @@
 import {
   type ControllerContext,
   type EventRow,
+  eq,
   fieldError,
   type PostedForm,
+  remove,
   type Static,
   type TriedForm,
   Type,
@@ -19,8 +21,10 @@ import {
   guestDeleted,
   guestUnmade,
 } from "../guests/index.ts";
-import type { NodeService } from "../nodes/index.ts";
+import type { NodeService, NodeView } from "../nodes/index.ts";
 import type { Booking, IpPoolView } from "./contract.ts";
+import { filterFor } from "./filters.ts";
+import { ties } from "./schema.ts";
 import { type Addresses, ipPoolEvent } from "./service.ts";
 import { wordsOf } from "./words-pages.ts";
 
@@ -63,6 +67,7 @@ export function joinGuests({ context, service, nodes }: Needs): void {
         bookings.push(await service.plan(poolId, holders));
       }
       const bridge = oneBridge(bookings);
+      const isTied = bookings.some(({ pool }) => pool.protect);
       for (const [at, guest] of guests.entries()) {
         if (bookings.length === 0) return;
         guest.addressing = {
@@ -70,8 +75,13 @@ export function joinGuests({ context, service, nodes }: Needs): void {
           gateways: bookings.flatMap(({ pool }) => pool.gateway ?? []),
           dns: bookings.flatMap(({ pool }) => pool.dns),
         };
-        if (bridge === null) continue;
+        guest.filter = filterFor(
+          bookings.map(({ pool, addresses }) => ({ address: addresses[at] ?? "", protect: pool.protect })),
+        );
+        if (bridge === null && !isTied) continue;
         const node = await nodes.get(guest.nodeName);
+        if (isTied && node) demandFilters(node);
+        if (bridge === null) continue;
         // A node that has told of no bridge at all has perhaps just come back.
         if (node && node.bridges.length > 0 && !node.bridges.includes(bridge))
           throw fieldError("extras", "addresses.noBridge", { node: guest.nodeName, bridge }, "conflict");
@@ -88,7 +98,7 @@ export function joinGuests({ context, service, nodes }: Needs): void {
   }) => {
     const { uuid } = end.guest;
     end.events.push(...(await service.poolsOf(uuid)).map((id) => ipPoolEvent(id)));
-    add(end.statements, await service.release(uuid));
+    add(end.statements, [...(await service.release(uuid)), remove(ties, eq(ties.guestUuid, uuid))]);
   };
   context.onStop(hooks.on(guestUnmade, giveBack));
   context.onStop(hooks.on(guestDeleted, giveBack));
@@ -101,6 +111,12 @@ async function demandFamily(service: Addresses, field: Field, poolId: string): P
   const pool = await service.need(poolId);
   if (pool.family !== familyOf[field])
     throw fieldError(`extras.${name}.${field}`, "addresses.wrongFamily", { pool: pool.name });
+}
+
+/** @throws AppError conflict where the node can't tie guests to their addresses */
+function demandFilters({ name: node, filterLacks }: Pick<NodeView, "name" | "filterLacks">): void {
+  const [lack] = filterLacks ?? [];
+  if (lack) throw fieldError("extras", `addresses.lacks.${lack}`, { node }, "conflict");
 }
 
 /** The bridge that the pools of one interface say; null for the node's own network. @throws AppError conflict */

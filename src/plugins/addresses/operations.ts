@@ -10,16 +10,20 @@ import {
   Value,
 } from "jimv";
 import { guestBooting, renewalImage } from "../guests/index.ts";
+import { filters } from "./filters.ts";
 import { applyScript, backScript, codes, keepScript } from "./in-guest.ts";
+import { startTying } from "./node-tying.ts";
 import { type Reach, reach } from "./reach.ts";
 import { appliedReport, CarriedSeed, carriedAs, checkReplaced, replaceLive } from "./replace-tasks.ts";
 
 type Live = PayloadOf<typeof replaceLive>;
+type Tied = Pick<Live, "uuid" | "mac" | "tie">;
 const refusal = (word: string, args: Record<string, string | number> = {}): AppError =>
   new AppError("conflict", word, args);
 
 export function startNode(context: NodeContext, look: Reach = reach): void {
   const { hypervisor, clock } = context;
+  startTying(context);
 
   /** Whether the guest answers there: in its own network by its own card. */
   async function isHers(address: string, mac: string): Promise<boolean> {
@@ -87,6 +91,20 @@ export function startNode(context: NodeContext, look: Reach = reach): void {
     throw refusal("addresses.rolledBack", { address });
   }
 
+  /** Ties the interface to what it is under then; false where that did not come about. */
+  async function tie({ uuid, mac, tie: wanted }: Tied, when: "during" | "after"): Promise<boolean> {
+    if (wanted === null) return true;
+    try {
+      if (wanted[when]) await hypervisor.ensureFilters(filters);
+      await hypervisor.setFilter(uuid, mac, wanted[when]);
+      return true;
+    } catch (error) {
+      if (!(error instanceof HypervisorError)) throw error;
+      context.log.warn("a guest could not be tied to its address", { guest: uuid, error: error.message });
+      return false;
+    }
+  }
+
   async function answersSoon(payload: Live): Promise<boolean> {
     const end = clock.now() + timing.replaceAnswerMilliseconds;
     while (!(await isHers(plain(payload.now), payload.mac))) {
@@ -114,6 +132,7 @@ export function startNode(context: NodeContext, look: Reach = reach): void {
   context.operation(replaceLive, async (operation, payload) => {
     await operation.step("addresses.step.look", null, () => demandReady(operation, payload));
     operation.progress(20);
+    if (payload.tie) await operation.step("addresses.step.tieBoth", null, () => tie(payload, "during"));
     const since = clock.now();
     await operation.step("addresses.step.apply", null, () => apply(operation, payload));
     context.report(appliedReport, { replacement: payload.replacement, telling: 0 });
@@ -121,18 +140,22 @@ export function startNode(context: NodeContext, look: Reach = reach): void {
     const answers = await operation.step("addresses.step.verify", null, () => answersSoon(payload));
     if (!answers) return operation.step("addresses.step.back", null, () => takeBack(payload, since));
     await operation.step("addresses.step.keep", null, () => keep(payload, since));
+    operation.progress(80);
+    const tied =
+      payload.tie === null || (await operation.step("addresses.step.tie", null, () => tie(payload, "after")));
     operation.progress(90);
     const { seed } = payload;
-    if (!seed) return { told: false };
+    if (!seed) return { told: false, tied };
     const told = await operation.step("addresses.step.seed", null, () =>
       writeOver(seed.path, renewalImage(seed.facts)),
     );
     if (!told)
       context.log.warn("the seed of a guest that runs could not be written", { guest: payload.uuid });
-    return { told };
+    return { told, tied };
   });
 
-  context.operation(checkReplaced, async (operation, { mac, address }) => {
+  context.operation(checkReplaced, async (operation, payload) => {
+    const { mac, address } = payload;
     const end = clock.now() + timing.replacedCheckDeadlineMilliseconds - timing.expiryGraceMilliseconds;
     await operation.step("addresses.step.verify", null, async () => {
       while (!(await isHers(address, mac))) {
@@ -141,7 +164,9 @@ export function startNode(context: NodeContext, look: Reach = reach): void {
         await clock.sleep(timing.reachBootAgainMilliseconds);
       }
     });
-    return {};
+    const tied =
+      payload.tie === null || (await operation.step("addresses.step.tie", null, () => tie(payload, "after")));
+    return { tied };
   });
 
   context.onStop(

@@ -107,6 +107,12 @@ export function poolForm(pool: IpPoolView | null, viewer: Viewer, tried: TriedFo
         mono
       />
       <Checkbox
+        name="protect"
+        label={t("addresses.page.protectLong")}
+        hint={t("addresses.page.protectHint")}
+        checked={tried ? typedIn(tried, "protect") !== undefined : (pool?.protect ?? true)}
+      />
+      <Checkbox
         name="isDefault"
         label={t("addresses.page.defaultLong")}
         checked={tried ? typedIn(tried, "isDefault") !== undefined : (pool?.isDefault ?? false)}

@@ -6,6 +6,7 @@ import {
   EmptyState,
   type MenuItem,
   Meter,
+  Notice,
   PageHead,
   Panel,
   say,
@@ -17,6 +18,7 @@ import {
 } from "jimv/ui";
 import type { AddressView, IpPoolView } from "./contract.ts";
 import { RangePicture, type Square } from "./picture.tsx";
+import type { Tie } from "./schema.ts";
 import { wordsOf } from "./words-pages.ts";
 
 export const hrefOf = (id: string): string => `/ip-pools/${id}`;
@@ -198,11 +200,31 @@ export interface PoolScene {
   squares: readonly Square[];
   held: readonly HeldRow[];
   total: number;
+  /** Guests whose protection is not what the pool says yet. */
+  waiting: readonly Tie[];
+}
+
+function TiesNotice({ waiting, viewer }: Pick<PoolScene, "waiting"> & { viewer: Viewer }) {
+  const t = wordsOf(viewer.language);
+  const failed = waiting.filter(({ failedWord }) => failedWord !== null);
+  const [first] = failed;
+  if (!first?.failedWord)
+    return (
+      <Notice tone="info" title={t("addresses.page.tiesWaiting", { count: waiting.length })}>
+        {t("addresses.page.tiesWaitingText")}
+      </Notice>
+    );
+  const reason = viewer.say(first.failedWord, first.failedArgs ?? {});
+  return (
+    <Notice tone="warn" title={t("addresses.page.tiesFailed", { count: failed.length, reason })}>
+      {t("addresses.page.tiesFailedText")}
+    </Notice>
+  );
 }
 
 /** One pool's page; replaced whole by the live view. */
 export function PoolPage({
-  scene: { pool, squares, held, total },
+  scene: { pool, squares, held, total, waiting },
   viewer,
 }: {
   scene: PoolScene;
@@ -222,6 +244,7 @@ export function PoolPage({
           </Button>
         ))}
       />
+      {waiting.length > 0 ? <TiesNotice waiting={waiting} viewer={viewer} /> : null}
       <Panel title={t("addresses.page.picture")}>
         <RangePicture pool={pool} squares={squares} viewer={viewer} />
       </Panel>
@@ -238,6 +261,10 @@ export function PoolPage({
             { label: t("addresses.page.gateway"), value: pool.gateway ?? "–", mono: true },
             { label: t("addresses.page.dns"), value: pool.dns.join(", ") || "–", mono: true },
             { label: t("addresses.page.bridge"), value: pool.bridge ?? t("addresses.page.ownNetwork") },
+            {
+              label: t("addresses.page.protect"),
+              value: t(pool.protect ? "addresses.page.protectOn" : "addresses.page.protectOff"),
+            },
             { label: say(lang, "label.created"), value: <Time lang={lang} at={pool.createdAt} /> },
           ]}
         />

@@ -38,11 +38,13 @@ import { fullness, mostSingles, type Square, singles, stretches } from "./pictur
 import { rangeOf } from "./ranges.ts";
 import { CreateIpPool, ReserveAddresses } from "./requests.ts";
 import type { Addresses } from "./service.ts";
+import type { Tying } from "./tying.ts";
 import { wordsOf } from "./words-pages.ts";
 
 interface Needs {
   context: Pick<ControllerContext, "web">;
   service: Addresses;
+  tying: Pick<Tying, "waiting">;
   guests: Pick<GuestService, "views">;
 }
 
@@ -129,7 +131,7 @@ async function listPage(state: Asked, viewer: Viewer, { service }: Needs) {
 }
 
 /** Everything that a pool's page shows. @throws AppError notFound */
-async function sceneOf(id: string, { service, guests }: Needs): Promise<PoolScene> {
+async function sceneOf(id: string, { service, tying, guests }: Needs): Promise<PoolScene> {
   const pool = await service.need(id);
   const { items, total } = await service.held(id, { limit: heldShown, offset: 0 });
   const views = await guests.views([...new Set(items.flatMap((row) => row.guestUuid ?? []))]);
@@ -139,7 +141,8 @@ async function sceneOf(id: string, { service, guests }: Needs): Promise<PoolScen
     const isUnused = holder?.unusedAddresses.includes(row.address) ?? false;
     return { ...row, guestName: holder?.name ?? null, isUnused };
   });
-  return { pool, squares: await squaresOf(pool, service), held, total };
+  const waiting = await tying.waiting(await service.usersOf(id));
+  return { pool, squares: await squaresOf(pool, service), held, total, waiting };
 }
 
 async function squaresOf(pool: IpPoolView, service: Addresses): Promise<Square[]> {
@@ -191,7 +194,7 @@ function changing({ context: { web }, service }: Needs): void {
       if (name === undefined || first === undefined || last === undefined || prefix === undefined)
         return null;
       try {
-        rangeOf({ ...value, name, first, last, prefix, isDefault: false });
+        rangeOf({ ...value, name, first, last, prefix, protect: false, isDefault: false });
         return null;
       } catch (error) {
         if (error instanceof AppError) return error;

@@ -1,5 +1,6 @@
 /** The tasks and reports of replacements, shared by controller and node. */
 import { defineTask, Type, timing } from "jimv";
+import { InterfaceFilterBody } from "../guests/index.ts";
 
 const Uuid = Type.String({ pattern: "^[0-9a-f-]{36}$" });
 /** With prefix: `192.0.2.7/24`. */
@@ -29,6 +30,10 @@ export const NewSeed = Type.Object({
   }),
 });
 
+const Filter = Type.Union([InterfaceFilterBody, Type.Null()]);
+/** What the interface is under while both addresses may be the guest's, and once the new one is; null: is not tied. */
+const Tie = Type.Union([Type.Object({ during: Filter, after: Filter }), Type.Null()]);
+
 const Where = { replacement: Uuid, uuid: Uuid, mac: Mac };
 
 /** Changes the address of a guest that runs, through its agent, and looks from outside whether it answers. */
@@ -40,9 +45,13 @@ export const replaceLive = defineTask({
     now: WithPrefix,
     gateway: Type.Union([Plain, Type.Null()]),
     seed: Type.Union([NewSeed, Type.Null()]),
+    tie: Tie,
   }),
-  /** `told`: the guest's seed says the new address, too, so that a reboot keeps it. */
-  result: Type.Object({ told: Type.Boolean() }),
+  /**
+   * `told`: the guest's seed says the new address, too, so that a reboot keeps it. `tied`: nothing but the new address
+   * passes any more.
+   */
+  result: Type.Object({ told: Type.Boolean(), tied: Type.Boolean() }),
   deadlineMs: timing.replaceDeadlineMilliseconds,
   resend: true,
   attempts: 5,
@@ -53,13 +62,26 @@ export const replaceLive = defineTask({
 /** Waits until a guest that was told at its boot answers at its new address. */
 export const checkReplaced = defineTask({
   kind: "addresses.check",
-  payload: Type.Object({ ...Where, address: Plain }),
-  result: Type.Object({}),
+  payload: Type.Object({ ...Where, address: Plain, tie: Tie }),
+  /** As `replaceLive`'s. */
+  result: Type.Object({ tied: Type.Boolean() }),
   deadlineMs: timing.replacedCheckDeadlineMilliseconds,
   resend: true,
   attempts: 5,
   cancellable: true,
   weight: "patient",
+});
+
+/** Ties a guest's interface to its addresses, or lets it go: now where it runs, and for its next start. */
+export const tieGuest = defineTask({
+  kind: "addresses.tie",
+  payload: Type.Object({ uuid: Uuid, mac: Mac, filter: Filter }),
+  result: Type.Object({}),
+  deadlineMs: timing.powerDeadlineMilliseconds,
+  resend: true,
+  attempts: 5,
+  cancellable: true,
+  weight: "light",
 });
 
 /** A node tells that a guest was told of its new address. */

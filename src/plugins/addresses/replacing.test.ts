@@ -56,6 +56,7 @@ beforeEach(async () => {
     last: "192.0.2.13",
     prefix: 24,
     gateway: "192.0.2.1",
+    protect: true,
     isDefault: false,
   });
 });
@@ -158,17 +159,17 @@ test("both are the guest's until the new one is verified; then the old one rests
   expect(await wordOf(ask(uuid))).toBe("addresses.replacing");
   // What boot jobs set up is what comes.
   expect((await stage.controller.use(addressService).values(uuid))?.ip).toBe("192.0.2.11");
-  await settle(replacing.verified(row.id, true));
+  await settle(replacing.verified(row.id, true, true));
   expect(await booked(uuid)).toEqual(["192.0.2.11"]);
   expect(await rowOf(hexOf(10))).toMatchObject({ state: "resting", guestUuid: null });
   // Told twice, it changes nothing.
-  expect((await replacing.verified(row.id, true)).statements).toEqual([]);
+  expect((await replacing.verified(row.id, true, true)).statements).toEqual([]);
 });
 
 test("one outside of all ranges is recorded, and dropped when it goes", async () => {
   const { uuid } = await guest("web");
   const row = await ask(uuid, { address: "203.0.113.9", prefix: 24, gateway: "203.0.113.1" });
-  await settle(replacing.verified(row.id, true));
+  await settle(replacing.verified(row.id, true, true));
   expect(await booked(uuid)).toEqual(["203.0.113.9"]);
   expect(await stage.controller.use(addressService).values(uuid)).toMatchObject({
     ip: "203.0.113.9",
@@ -176,12 +177,19 @@ test("one outside of all ranges is recorded, and dropped when it goes", async ()
     gateway: "203.0.113.1",
   });
   const back = await ask(uuid, { pool: pool.id });
-  await settle(replacing.verified(back.id, true));
+  await settle(replacing.verified(back.id, true, true));
   expect(await rowOf(stored("203.0.113.9"))).toBeNull();
   // A pool that is made around a recorded address takes it over.
   const again = await ask(uuid, { address: "203.0.113.9", prefix: 24 });
-  await settle(replacing.verified(again.id, true));
-  const around = { name: "wan", first: "203.0.113.5", last: "203.0.113.20", prefix: 24, isDefault: false };
+  await settle(replacing.verified(again.id, true, true));
+  const around = {
+    name: "wan",
+    first: "203.0.113.5",
+    last: "203.0.113.20",
+    prefix: 24,
+    protect: true,
+    isDefault: false,
+  };
   const wan = await stage.controller.use(addressService).create(around);
   expect(await stage.controller.use(addressService).need(wan.id)).toMatchObject({ used: 1 });
 });

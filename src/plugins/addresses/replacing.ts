@@ -30,13 +30,15 @@ import {
 import { type BootLuggage, type Guest, guests } from "../guests/index.ts";
 import { isOvertaken } from "./allocator.ts";
 import { type Candidate, Candidates } from "./candidates.ts";
+import { filterFor } from "./filters.ts";
 import { hexOf, textOfHex } from "./ip.ts";
 import { addressAt } from "./ranges.ts";
-import { checkReplaced, replaceLive, unchangedWords } from "./replace-tasks.ts";
+import { checkReplaced, replaceLive, tieGuest, unchangedWords } from "./replace-tasks.ts";
 import type { ReplaceAddress } from "./requests.ts";
 import { type AddressRow, addresses, ipPools, type Replacement, replacements } from "./schema.ts";
 import { type Addresses, ipPoolEvent } from "./service.ts";
 import { Telling } from "./telling.ts";
+import { Tying, tieAnew } from "./tying.ts";
 
 /** How often a booking is planned anew when somebody else was first. */
 const bookingTries = 20;
@@ -49,6 +51,7 @@ const nothing: ReportEffects = { statements: [] };
 export class Replacing {
   private readonly candidates: Candidates;
   private readonly telling: Telling;
+  private readonly tying: Tying;
 
   constructor(
     private readonly ground: ControllerContext,
@@ -56,6 +59,7 @@ export class Replacing {
   ) {
     this.candidates = new Candidates(ground, service);
     this.telling = new Telling(ground, this.candidates);
+    this.tying = new Tying(ground);
   }
 
   /** Puts what a guest is owed into its boot's luggage. */
@@ -101,6 +105,9 @@ export class Replacing {
   private async book(uuid: string, request: ReplaceAddress, actor: Actor): Promise<Replacement> {
     const guest = await this.guest(uuid);
     if ((await this.open([uuid])).length > 0) throw new AppError("conflict", "addresses.replacing");
+    const tasks = await this.ground.tasks.openFor("guest", [uuid]);
+    if (tasks.some(({ kind }) => kind === tieGuest.kind))
+      throw new AppError("conflict", "addresses.tying", { name: guest.name });
     const old = await this.oldOf(guest, request.old);
     const isLive = request.when === "now";
     const jobId = await this.telling.demandWay(guest, request, old);
@@ -130,8 +137,15 @@ export class Replacing {
     };
     const task = isLive ? await this.liveTask(guest, row, candidate, actor) : null;
     row.taskId = task?.id ?? null;
+    // Live, the task itself lets both addresses pass. A guest that is told at its boot must find it so.
+    const isTied = !isLive && (await this.tieOf(row, candidate)) !== null;
     await this.ground.commit(
-      [...candidate.statements, insert(replacements, row), ...(task?.statements ?? [])],
+      [
+        ...candidate.statements,
+        insert(replacements, row),
+        ...(task?.statements ?? []),
+        ...(isTied ? tieAnew([uuid], now) : []),
+      ],
       [guestEvent(uuid), ...(await this.poolEvents(row)), ...(task?.events ?? [])],
     );
     this.ground.tasks.kick();
@@ -180,9 +194,20 @@ export class Replacing {
         now: `${textOfHex(candidate.hex)}/${candidate.prefix}`,
         gateway: candidate.gateway && textOfHex(candidate.gateway),
         seed: await this.telling.seedOf(guest, row, candidate),
+        tie: await this.tieOf(row, candidate),
       },
       actor,
     });
+  }
+
+  /** What the guest's interface is under on the way to a new address; null where it is not tied at all. */
+  private async tieOf(row: Replacement, candidate: Pick<Candidate, "hex" | "protect">) {
+    const held = await this.tying.addressesOf(row.guestUuid);
+    const others = held.filter(({ hex }) => hex !== candidate.hex);
+    const fresh = { address: textOfHex(candidate.hex), protect: candidate.protect };
+    const during = filterFor([...others, fresh]);
+    const after = filterFor([...others.filter(({ hex }) => hex !== row.oldAddress), fresh]);
+    return during === null && after === null ? null : { during, after };
   }
 
   /** A guest was told, live or by its seed. Hearing it twice changes nothing the second time. */
@@ -235,17 +260,25 @@ export class Replacing {
     const guest = await this.ground.store.first(guests, { where: eq(guests.uuid, row.guestUuid) });
     const open = await this.ground.tasks.openFor("guest", [row.guestUuid]);
     if (!guest || open.some(({ kind }) => kind === checkReplaced.kind)) return null;
+    const fresh = await this.ground.store.first(addresses, { where: eq(addresses.address, row.newAddress) });
+    const protect = fresh ? (await this.candidates.setUpOf(fresh)).protect : false;
     return this.ground.tasks.prepare(checkReplaced, {
       node: guest.nodeName,
       target: { type: "guest", key: guest.uuid, name: guest.name },
       exclusive: `${guest.uuid}:address`,
-      payload: { replacement: row.id, uuid: guest.uuid, mac: row.mac, address: textOfHex(row.newAddress) },
+      payload: {
+        replacement: row.id,
+        uuid: guest.uuid,
+        mac: row.mac,
+        address: textOfHex(row.newAddress),
+        tie: await this.tieOf(row, { hex: row.newAddress, protect }),
+      },
       actor: { kind: "system", name: "addresses" },
     });
   }
 
   /** The new address answered: it is the guest's, and the old one is released. */
-  async verified(id: string, told: boolean): Promise<ReportEffects> {
+  async verified(id: string, told: boolean, tied: boolean): Promise<ReportEffects> {
     const row = await this.openRow(id);
     if (!row) return nothing;
     const set = { state: "verified", openFor: null, failedWord: null, failedArgs: null } as const;
@@ -253,7 +286,7 @@ export class Replacing {
       row.way === "boot" || told
         ? this.settledWith(row, set)
         : this.changed(row, { ...set, owed: true, telling: row.telling + 1 });
-    return this.rebooked(effects, row, row.oldAddress);
+    return this.rebooked(effects, row, row.oldAddress, !tied);
   }
 
   /** It did not come about. Where nobody knows what the guest has, it stays open and both addresses are kept. */
@@ -271,7 +304,7 @@ export class Replacing {
       owed: word === "addresses.live.off" && task.attempts > 1,
       telling: row.telling + 1,
     });
-    return this.rebooked(effects, row, row.newAddress);
+    return this.rebooked(effects, row, row.newAddress, true);
   }
 
   /** Tries an open replacement again, or looks again whether the guest answers. @throws AppError */
@@ -316,7 +349,7 @@ export class Replacing {
       owed: wasTold,
       telling: row.telling + 1,
     });
-    const { statements, events } = await this.rebooked(effects, row, row.newAddress);
+    const { statements, events } = await this.rebooked(effects, row, row.newAddress, true);
     await this.write(statements, events ?? []);
     for (const { id } of open) await this.ground.tasks.cancel(id).catch(() => {});
   }
@@ -359,10 +392,23 @@ export class Replacing {
     };
   }
 
-  /** The one place where the booked addresses of an interface change for good: `released` is no longer the guest's. */
-  private async rebooked(effects: ReportEffects, row: Replacement, released: string): Promise<ReportEffects> {
+  /**
+   * The one place where the booked addresses of an interface change for good: `released` is no longer the guest's.
+   * `ties`: its node has yet to see to it that it does not pass any more.
+   */
+  private async rebooked(
+    effects: ReportEffects,
+    row: Replacement,
+    released: string,
+    ties: boolean,
+  ): Promise<ReportEffects> {
+    const isTied = ties && (await this.tying.filterOf(row.guestUuid)) !== null;
     return {
-      statements: [...effects.statements, await this.released(released)],
+      statements: [
+        ...effects.statements,
+        await this.released(released),
+        ...(isTied ? tieAnew([row.guestUuid], this.ground.clock.now()) : []),
+      ],
       events: [...(effects.events ?? []), ...(await this.poolEvents(row))],
     };
   }

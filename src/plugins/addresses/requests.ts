@@ -39,6 +39,11 @@ export const CreateIpPool = Type.Object({
   dns1: Type.Optional(Ip()),
   dns2: Type.Optional(Ip()),
   bridge: Type.Optional(Bridge),
+  protect: Type.Boolean({
+    default: true,
+    description:
+      "Spoofing protection: its guests may use their own addresses alone, through libvirt's network filters",
+  }),
   isDefault: Type.Boolean({
     default: false,
     description: "What the form for new guests proposes, one for each family",

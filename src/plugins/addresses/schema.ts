@@ -22,6 +22,8 @@ export const ipPools = table(
     dns: json<string[]>().notNull(),
     /** The bridge that guests of this pool are put on; null for the node's own network. */
     bridge: text(15),
+    /** Whether its guests may use their own addresses alone. */
+    protect: bool().notNull(),
     /** Its family where it is that family's default, else null: an index lets each family have one. */
     defaultOf: text<"ipv4" | "ipv6">(4),
     /** From here on nothing was ever given out, but for what has a row of its own. */
@@ -53,13 +55,26 @@ export const addresses = table(
     since: time().notNull(),
     /** Until when a released one rests. */
     restsUntil: time(),
-    /** How the interface is set up, where no pool says it. */
+    /** How the interface is set up and whether it is tied, where no pool says it. */
     prefix: integer(),
     gateway: text(digits),
+    protect: bool(),
   },
   (t) => [index("addresses_free", t.poolId, t.state, t.restsUntil), index("addresses_guest", t.guestUuid)],
 );
 export type AddressRow = Row<typeof addresses>;
+
+/** A guest whose interface is not tied yet to what it holds now. The row goes when its node has done it. */
+export const ties = table("addresses_ties", {
+  guestUuid: text(36).primaryKey(),
+  since: time().notNull(),
+  /** When its task was last begun; null: never, or something changed since. */
+  triedAt: time(),
+  /** Why that failed. */
+  failedWord: text(64),
+  failedArgs: json<Record<string, string | number>>(),
+});
+export type Tie = Row<typeof ties>;
 
 /**
  * `planned`: booked. `applied`: the guest was told, at its boot or through its agent. Ends: `verified` (the new address

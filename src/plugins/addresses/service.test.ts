@@ -30,7 +30,7 @@ afterEach(() => stage.stop());
 const service = () => stage.controller.use(addressService);
 const holder = (n: number) => ({ guestUuid: `guest-${n}`, mac: `52:54:00:00:00:0${n}` });
 const made = (change: Record<string, unknown> = {}): Promise<IpPoolView> =>
-  service().create({ isDefault: false, ...small, ...change });
+  service().create({ protect: true, isDefault: false, ...small, ...change });
 async function give(pool: IpPoolView, ...numbers: number[]): Promise<string[]> {
   const { addresses, statements } = await service().plan(pool.id, numbers.map(holder));
   await stage.store.batch(statements);
@@ -96,7 +96,7 @@ test("a pool grows, shrinks but never under used addresses, and is deleted when 
   const pool = await made();
   await give(pool, 1, 2, 3);
   const change = (range: Record<string, string>) =>
-    service().change(pool.id, { ...small, isDefault: false, ...range });
+    service().change(pool.id, { ...small, protect: true, isDefault: false, ...range });
   expect(await wordOf(change({ last: "192.0.2.11" }))).toBe("addresses.usedOutside");
   await letGo(3);
   await change({ last: "192.0.2.11" });
@@ -135,8 +135,15 @@ test("IPv6: a whole /64 with its gateway on the link, and a default of its own",
     prefix: 64,
     gateway: "fe80::1",
   };
-  const four = await made({ isDefault: true, dns1: "9.9.9.9" });
-  const pool = await made({ name: "six", ...six, isDefault: true, dns1: "2620:fe::fe", dns2: "2620:fe::9" });
+  const four = await made({ protect: true, isDefault: true, dns1: "9.9.9.9" });
+  const pool = await made({
+    name: "six",
+    ...six,
+    protect: true,
+    isDefault: true,
+    dns1: "2620:fe::fe",
+    dns2: "2620:fe::9",
+  });
   expect([four.isDefault, pool.isDefault, pool.family]).toEqual([true, true, "ipv6"]);
   expect(await give(pool, 1, 2)).toEqual(["2001:db8::1:0", "2001:db8::1:1"]);
   expect(await service().values("guest-2")).toEqual({
@@ -150,7 +157,13 @@ test("IPv6: a whole /64 with its gateway on the link, and a default of its own",
   await give(four, 2);
   expect(await service().values("guest-2")).toMatchObject({ ip: "192.0.2.10", netmask: "255.255.255.0" });
   expect(await service().values("guest-7")).toBeNull();
-  const other = await made({ name: "other", first: "192.0.2.50", last: "192.0.2.60", isDefault: true });
+  const other = await made({
+    name: "other",
+    first: "192.0.2.50",
+    last: "192.0.2.60",
+    protect: true,
+    isDefault: true,
+  });
   expect([(await service().need(four.id)).isDefault, other.isDefault]).toEqual([false, true]);
 });
 

@@ -35,6 +35,7 @@ import {
   type Replacement,
   replacements,
 } from "./schema.ts";
+import { tieAnew } from "./tying.ts";
 import { addressView, type Counts, poolView } from "./view.ts";
 
 /** `isNew` for the list, which then shows one row more. */
@@ -120,6 +121,7 @@ export class Addresses implements AddressService {
         nameKey: request.name.toLowerCase(),
         ...range,
         bridge: request.bridge ?? null,
+        protect: request.protect,
         defaultOf: request.isDefault ? range.family : null,
         next: range.first,
         version: 0,
@@ -160,6 +162,7 @@ export class Addresses implements AddressService {
             nameKey: request.name.toLowerCase(),
             ...range,
             bridge: request.bridge ?? null,
+            protect: request.protect,
             defaultOf: request.isDefault ? range.family : null,
             next,
             version: plus(ipPools.version, 1),
@@ -170,9 +173,18 @@ export class Addresses implements AddressService {
         ),
         remove(addresses, outside),
         this.adopt(id, range),
+        ...(request.protect === pool.protect ? [] : tieAnew(await this.usersOf(id), this.ground.clock.now())),
       ]);
       return this.need(id);
     });
+  }
+
+  /** The guests that have addresses of a pool. */
+  async usersOf(poolId: string): Promise<string[]> {
+    const rows = await this.ground.store.select(addresses, {
+      where: and(eq(addresses.poolId, poolId), eq(addresses.state, "used")),
+    });
+    return [...new Set(rows.flatMap(({ guestUuid }) => guestUuid ?? []))];
   }
 
   private async refuseUsed(pool: IpPoolRow, where: Expression): Promise<void> {
@@ -371,6 +383,7 @@ export class Addresses implements AddressService {
       restsUntil: now + restMinutes * 60_000,
       prefix: null,
       gateway: null,
+      protect: null,
     };
   }
 

@@ -9,7 +9,7 @@ import type { AddressRow, HeldState, IpPoolRow } from "./schema.ts";
 export type Counts = Record<HeldState, number>;
 
 export function poolView(pool: IpPoolRow, counts: Counts): IpPoolView {
-  const { id, name, family, prefix, dns, bridge, createdAt } = pool;
+  const { id, name, family, prefix, dns, bridge, protect, createdAt } = pool;
   const size = sizeOf(pool.first, pool.last);
   // The gateway is kept out of what is given out without a row of its own.
   const holdsGateway = pool.gateway !== null && pool.gateway >= pool.first && pool.gateway <= pool.last;
@@ -25,6 +25,7 @@ export function poolView(pool: IpPoolRow, counts: Counts): IpPoolView {
     gateway: pool.gateway && textOfHex(pool.gateway),
     dns,
     bridge,
+    protect,
     isDefault: pool.defaultOf !== null,
     size,
     used: counts.used,
@@ -64,6 +65,7 @@ export const IpPoolBody = Type.Object({
   gateway: nullable(Type.String()),
   dns: Type.Array(Type.String()),
   bridge: nullable(Type.String({ description: "null: the node's own network" })),
+  protect: Type.Boolean({ description: "Whether its guests may use their own addresses alone" }),
   isDefault: Type.Boolean(),
   size: Type.Number({ description: "How many addresses the range has" }),
   used: Type.Integer(),

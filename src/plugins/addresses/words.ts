@@ -46,6 +46,10 @@ export const addressesWords = defineWords({
       "The pools {one} and {other} are on different bridges, and a guest has one interface. Choose two of the same bridge.",
     "addresses.noBridge":
       "Node {node} has no bridge {bridge}. Make it there, choose another node, or another address pool.",
+    "addresses.lacks.driver":
+      "Node {node} can't protect from spoofing: its libvirt has no network filters. Install libvirt's nwfilter driver there and restart libvirtd, choose another node, or switch spoofing protection off in the address pool.",
+    "addresses.lacks.ebtables":
+      "Node {node} can't protect from spoofing: it has no ebtables. Install it there, choose another node, or switch spoofing protection off in the address pool.",
     "addresses.busy": "Too many ask this pool for addresses at the same moment. Try again.",
   },
   "zh-CN": {
@@ -86,6 +90,10 @@ export const addressesWords = defineWords({
     "addresses.twoBridges":
       "地址池 {one} 与 {other} 在不同的网桥上，而虚拟机只有一个网卡。请选择同一网桥的两个。",
     "addresses.noBridge": "节点 {node} 没有网桥 {bridge}。请在该节点创建，或另选节点或地址池。",
+    "addresses.lacks.driver":
+      "节点 {node} 无法防地址欺骗：其 libvirt 没有网络过滤器。请在该节点安装 libvirt 的 nwfilter 驱动并重启 libvirtd，或另选节点，或在地址池中关闭防地址欺骗。",
+    "addresses.lacks.ebtables":
+      "节点 {node} 无法防地址欺骗：没有 ebtables。请在该节点安装，或另选节点，或在地址池中关闭防地址欺骗。",
     "addresses.busy": "同时向此地址池请求地址的过多，请重试。",
   },
 });

@@ -219,6 +219,7 @@ export class Creation {
           mac: randomMac(randomBytes),
           network: node.network,
           addressing: null,
+          filter: null,
         }),
       );
       const joined = { request, guests: drafts, statements: [] as Statement[], events: [] as EventRow[] };
@@ -273,7 +274,7 @@ export class Creation {
 
   private async bookOne(
     plan: Plan,
-    { uuid, name, mac, network: source, addressing }: DraftGuest,
+    { uuid, name, mac, network: source, addressing, filter }: DraftGuest,
     { node, folder, supplied }: Home,
     vncPort: number,
     actor: Actor,
@@ -363,7 +364,7 @@ export class Creation {
       dataDisks: dataDisks.map(newDisk),
       seed: seedPath ? { path: seedPath, userName, sshKeys: request.sshKeys ?? [] } : null,
       ...(seedPath && password !== null ? { password } : {}),
-      interfaces: [{ mac, source, ...(addressing ? { addressing } : {}) }],
+      interfaces: [{ mac, source, ...(addressing ? { addressing } : {}), ...(filter ? { filter } : {}) }],
       vncPort,
       vncListen: guest.vncListen,
       vncPassword,

@@ -50,7 +50,7 @@ export {
 } from "./schema.ts";
 export { type RenewalFacts, renewalImage } from "./seed.ts";
 export { type Action, allowed, allows, type GuestState, guestActions, guestStates } from "./states.ts";
-export { createGuest, initGuest } from "./tasks.ts";
+export { createGuest, InterfaceFilterBody, initGuest } from "./tasks.ts";
 export type { GuestDetail, GuestScreen, GuestView } from "./views.ts";
 export type { VncHolder } from "./vnc-ports.ts";
 

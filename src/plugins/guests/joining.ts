@@ -7,6 +7,7 @@ import {
   type EventRow,
   type FieldError,
   fieldError,
+  type InterfaceFilter,
   type PostedForm,
   type Statement,
   serviceKey,
@@ -27,7 +28,7 @@ export interface Addressing {
   dns: string[];
 }
 
-/** A guest that is about to be booked. A handler may put its interface elsewhere and say how it is set up. */
+/** A guest that is about to be booked. A handler may put its interface elsewhere and say how it is set up and filtered. */
 export interface DraftGuest {
   readonly uuid: string;
   readonly name: string;
@@ -35,6 +36,8 @@ export interface DraftGuest {
   readonly mac: string;
   network: { network: string } | { bridge: string };
   addressing: Addressing | null;
+  /** What its interface may send; everything when null. */
+  filter: InterfaceFilter | null;
 }
 
 /**

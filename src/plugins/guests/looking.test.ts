@@ -71,7 +71,14 @@ describe("what a node sees of its guests", () => {
   });
 
   test("without an agent the node's ARP table counts; what differs from the booked address is told", async () => {
-    const pool = { name: "lan", first: "10.0.0.5", last: "10.0.0.9", prefix: 24, isDefault: false };
+    const pool = {
+      name: "lan",
+      first: "10.0.0.5",
+      last: "10.0.0.9",
+      prefix: 24,
+      protect: true,
+      isDefault: false,
+    };
     const { id } = await world.use(addressService).create(pool);
     await world.create({ name: "web", templateId: "none", extras: { addresses: { ipv4Pool: id } } });
     await world.clock.advance(10_000);

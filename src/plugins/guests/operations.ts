@@ -138,7 +138,11 @@ export function registerOperations(context: NodeContext, observer: Observer): vo
         clock: payload.clock,
         disks: [payload.systemDisk, ...payload.dataDisks].map(domainDisk),
         seedPath: payload.seed?.path ?? null,
-        interfaces: payload.interfaces.map(({ mac, source }) => ({ mac, source })),
+        interfaces: payload.interfaces.map(({ mac, source, filter }) => ({
+          mac,
+          source,
+          ...(filter ? { filter } : {}),
+        })),
         vnc: { port: payload.vncPort, listen: payload.vncListen, password: payload.vncPassword },
       }),
     );

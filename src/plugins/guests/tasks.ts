@@ -29,11 +29,18 @@ const Addressing = Type.Object({
   dns: Type.Array(Type.String()),
 });
 
+/** Which of the node's network filters an interface is under. */
+export const InterfaceFilterBody = Type.Object({
+  name: Type.String(),
+  parameters: Type.Array(Type.Object({ name: Type.String(), value: Type.String() })),
+});
+
 const Interface = Type.Object({
   mac: Type.String(),
   source: Type.Union([Type.Object({ network: Type.String() }), Type.Object({ bridge: Type.String() })]),
   /** For the seed; DHCP when absent. */
   addressing: Type.Optional(Addressing),
+  filter: Type.Optional(InterfaceFilterBody),
 });
 
 /** What plugins do right before the boot (`guestBooting`), as JSON; it may hold secrets. */

@@ -279,6 +279,14 @@ function networkItems(node: NodeView, { say }: Viewer): Definition[] {
       label: say("nodes.bridges"),
       value: node.bridges.length === 0 ? say("nodes.noneOf") : node.bridges.join(", "),
     },
+    ...(node.filterLacks
+      ? [
+          {
+            label: say("nodes.filters"),
+            value: say(`nodes.filters.${node.filterLacks[0] ?? "ready"}`),
+          },
+        ]
+      : []),
     { label: say("nodes.def.address"), value: node.managementAddress ?? say("nodes.def.addressNone") },
   ];
 }

@@ -124,6 +124,8 @@ const Heartbeat = Type.Object(
     /** Addresses of its interfaces that other machines might reach it by. */
     addresses: Type.Optional(Type.Array(InterfaceAddress)),
     ports: orNull(Ports),
+    /** What it lacks to filter what guests send; absent before anybody looked. */
+    filterLacks: Type.Optional(Type.Array(Type.Union([Type.Literal("driver"), Type.Literal("ebtables")]))),
     /** The node's clock, UTC milliseconds. */
     at: Type.Optional(Type.Number()),
   },

@@ -1,6 +1,7 @@
 /** The node's side: tells of itself, and sets up folder, pool and network as it was chosen. */
 import {
   AppError,
+  type FilterLack,
   type HostFacts,
   HypervisorError,
   type NetworkFacts,
@@ -36,11 +37,19 @@ interface SlowFacts {
   networks: NetworkFacts[];
   bridges: string[];
   ports: PortFacts | null;
+  filterLacks: FilterLack[] | null;
 }
 
 export function startNode(context: NodeContext): void {
   const { hypervisor, log } = context;
-  const slow: SlowFacts = { host: null, pool: null, networks: [], bridges: [], ports: null };
+  const slow: SlowFacts = {
+    host: null,
+    pool: null,
+    networks: [],
+    bridges: [],
+    ports: null,
+    filterLacks: null,
+  };
   let poolName = ownName;
   let asking: Promise<void> | null = null;
   const load = loadMeter();
@@ -64,6 +73,9 @@ export function startNode(context: NodeContext): void {
       hypervisor.networks().then(async (networks) => {
         slow.networks = networks;
         slow.bridges = await hostBridges(networks);
+      }),
+      hypervisor.filterLacks().then((lacks) => {
+        slow.filterLacks = lacks;
       }),
       portFacts().then(async (ports) => {
         const wanted = ranges;
@@ -94,6 +106,7 @@ export function startNode(context: NodeContext): void {
       bridges: slow.bridges,
       addresses: interfaceAddresses(),
       ports: slow.ports,
+      ...(slow.filterLacks ? { filterLacks: slow.filterLacks } : {}),
       at: context.clock.now(),
     };
     context.report(heartbeatKind, body, "heartbeat");

@@ -2,6 +2,7 @@
 import {
   bigint,
   bool,
+  type FilterLack,
   type HostFacts,
   index,
   integer,
@@ -38,6 +39,7 @@ export interface Surroundings {
   bridges: string[];
   addresses?: InterfaceAddress[];
   ports: PortFacts | null;
+  filterLacks?: FilterLack[];
   /** How far the node's clock was ahead of the controller's at the last heartbeat, its way here included. */
   clockAheadMilliseconds?: number;
 }

@@ -353,9 +353,24 @@ export class NodeService {
 }
 
 function columnsOf(heartbeat: Heartbeat, before: Row | null, now: number): Partial<Row> {
-  const { facts, load, hypervisor, lanes, lamps, networks, bridges, addresses = [], ports, pool } = heartbeat;
+  const {
+    facts,
+    load,
+    hypervisor,
+    lanes,
+    lamps,
+    networks,
+    bridges,
+    addresses = [],
+    ports,
+    pool,
+    filterLacks,
+  } = heartbeat;
   const clockAheadMilliseconds = (heartbeat.at ?? now) - now;
-  const surroundings = { lanes, lamps, networks, bridges, addresses, ports, clockAheadMilliseconds };
+  const surroundings = {
+    ...{ lanes, lamps, networks, bridges, addresses, ports, clockAheadMilliseconds },
+    ...(filterLacks ? { filterLacks } : {}),
+  };
   const known = { load, hypervisor, surroundings };
   return {
     ...known,

@@ -1,5 +1,12 @@
 /** A node as others see it: what plugins, the API and pages get instead of the row. */
-import { type Clock, type HostFacts, type LaneStatus, type NetworkFacts, timing } from "jimv";
+import {
+  type Clock,
+  type FilterLack,
+  type HostFacts,
+  type LaneStatus,
+  type NetworkFacts,
+  timing,
+} from "jimv";
 import type { InterfaceAddress, NodeLoad, PortFacts } from "./heartbeat.ts";
 import type { ConfigState, HypervisorFacts, NodeRow, NodeState } from "./schema.ts";
 
@@ -36,6 +43,8 @@ export interface NodeView {
   addresses: InterfaceAddress[];
   vnc: { first: number; last: number; listen: string } | null;
   ports: PortFacts | null;
+  /** What it lacks to filter what guests send; null before it was looked at. */
+  filterLacks: FilterLack[] | null;
   managementAddress: string | null;
   heardAt: number;
   /** How far its clock is ahead of the controller's, milliseconds; a heartbeat's way makes it a little less. */
@@ -89,6 +98,7 @@ export function nodeView(row: NodeRow, clock: Pick<Clock, "now">): NodeView {
         }
       : null,
     ports: row.surroundings?.ports ?? null,
+    filterLacks: row.surroundings?.filterLacks ?? null,
     managementAddress: row.managementAddress,
     heardAt: row.heardAt,
     clockAheadMilliseconds: row.surroundings?.clockAheadMilliseconds ?? 0,
@@ -176,6 +186,7 @@ export function digestOf(node: NodeView): string {
     node.bridges,
     node.vnc,
     node.ports?.reserved,
+    node.filterLacks,
     facts?.libvirtVersion,
     facts?.qemuVersion,
     facts?.acceleration,
