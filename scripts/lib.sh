@@ -42,7 +42,7 @@ need_packages() {
   rm -f "$log"
 }
 
-# What running guests needs. libvirt's NAT networks need dnsmasq and iptables.
+# What running guests needs. libvirt's NAT networks need dnsmasq and iptables, which brings ebtables for its filters.
 # shellcheck disable=SC2034 # used by the scripts that source this
 hypervisor_packages=(libvirt-daemon-system libvirt-clients qemu-system-x86 qemu-utils dnsmasq-base iptables iproute2 iputils-ping)
 

@@ -28,8 +28,7 @@ beforeAll(async () => {
   pool = { ...wanted, ...(await app.ask<{ id: string }>("POST", "/ip-pools", wanted)) };
   await run(lab.libvirtd.inNamespace(["iptables", "-I", "FORWARD", "-j", "ACCEPT"]));
   const router = lab.outside.replace(/\d+$/, (last) => String(Number(last) + 1));
-  for (const last of [230, 231, 232])
-    await run(["ip", "route", "add", `${net}.${last}/32`, "via", router]);
+  for (const last of [230, 231, 232]) await run(["ip", "route", "add", `${net}.${last}/32`, "via", router]);
   const templateId = await app.registerTemplate(await demoTemplate(folder), { init: "cloud-init" });
   type Begun = { task: { id: string }; guests: { uuid: string }[] };
   const begun = await Promise.all(

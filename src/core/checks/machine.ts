@@ -244,7 +244,7 @@ function filters(lacks: readonly FilterLack[]): CheckResult {
     ...about,
     state: "warn",
     found: `not there: ${lacks.map((lack) => names[lack]).join(", ")}`,
-    mend: "Guests of address pools with spoofing protection can't be made here. Debian, Ubuntu: apt install libvirt-daemon-system ebtables. RHEL and its kin: yum install libvirt-daemon-driver-nwfilter ebtables (iptables-ebtables where there is no ebtables). Then restart libvirtd.",
+    mend: "Guests of address pools with spoofing protection can't be made here. Debian, Ubuntu: apt install libvirt-daemon-system ebtables. RHEL and its kin: yum install libvirt-daemon-driver-nwfilter and iptables-nft (8: iptables-ebtables, 7: ebtables). Then restart libvirtd.",
   };
 }
 

@@ -38,13 +38,13 @@ export const addressesPlugin = definePlugin({
     const service = new Addresses(context);
     context.provide(addressService, service);
     const nodes = context.use(nodeService);
-    joinGuests({ context, service, nodes });
+    const tying = new Tying(context);
+    joinGuests({ context, service, tying, nodes });
     for (const variable of addressVariables(service))
       context.onStop(context.slots.add(bootVariables, variable));
     const guests = context.use(guestService);
     const ports = new VncPorts(nodes, guests);
     startRoutes(context, service, ports);
-    const tying = new Tying(context);
     context.settle(tieGuest, {
       succeeded: (_task, payload) => tying.tied(payload),
       failed: (_task, payload, error) => tying.failed(payload, error),

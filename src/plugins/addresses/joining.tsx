@@ -5,6 +5,7 @@ import {
   eq,
   fieldError,
   type PostedForm,
+  type Reason,
   remove,
   type Static,
   type TriedForm,
@@ -20,12 +21,14 @@ import {
   guestBooking,
   guestDeleted,
   guestUnmade,
+  moveGuards,
 } from "../guests/index.ts";
 import type { NodeService, NodeView } from "../nodes/index.ts";
 import type { Booking, IpPoolView } from "./contract.ts";
 import { filterFor } from "./filters.ts";
 import { ties } from "./schema.ts";
 import { type Addresses, ipPoolEvent } from "./service.ts";
+import type { Tying } from "./tying.ts";
 import { wordsOf } from "./words-pages.ts";
 
 const name = "addresses";
@@ -40,11 +43,12 @@ const Wanted = Type.Object({ ipv4Pool: Type.Optional(PoolId), ipv6Pool: Type.Opt
 interface Needs {
   context: ControllerContext;
   service: Addresses;
+  tying: Pick<Tying, "filterOf">;
   nodes: Pick<NodeService, "get">;
 }
 
 /** Joins in when guests are made, shown and deleted. */
-export function joinGuests({ context, service, nodes }: Needs): void {
+export function joinGuests({ context, service, tying, nodes }: Needs): void {
   const { hooks, slots } = context;
   context.onStop(
     slots.add(creationParts, {
@@ -91,6 +95,18 @@ export function joinGuests({ context, service, nodes }: Needs): void {
       events.push(...bookings.map(({ pool }) => ipPoolEvent(pool.id)));
     }),
   );
+  context.onStop(
+    slots.add(moveGuards, async ({ uuid }, names) => {
+      const found = new Map<string, Reason>();
+      if ((await tying.filterOf(uuid)) === null) return found;
+      for (const name of names) {
+        const node = await nodes.get(name);
+        const lack = node && lackOf(node);
+        if (lack) found.set(name, lack);
+      }
+      return found;
+    }),
+  );
   const giveBack = async (end: {
     guest: Guest;
     statements: Parameters<typeof add>[0];
@@ -113,10 +129,16 @@ async function demandFamily(service: Addresses, field: Field, poolId: string): P
     throw fieldError(`extras.${name}.${field}`, "addresses.wrongFamily", { pool: pool.name });
 }
 
-/** @throws AppError conflict where the node can't tie guests to their addresses */
-function demandFilters({ name: node, filterLacks }: Pick<NodeView, "name" | "filterLacks">): void {
+/** Why a node can't tie guests to their addresses, or null; one that has told nothing has perhaps just come back. */
+const lackOf = ({ name, filterLacks }: Pick<NodeView, "name" | "filterLacks">): Reason | null => {
   const [lack] = filterLacks ?? [];
-  if (lack) throw fieldError("extras", `addresses.lacks.${lack}`, { node }, "conflict");
+  return lack ? { of: name, word: `addresses.lacks.${lack}`, args: { node: name } } : null;
+};
+
+/** @throws AppError conflict where the node can't tie guests to their addresses */
+function demandFilters(node: Pick<NodeView, "name" | "filterLacks">): void {
+  const lack = lackOf(node);
+  if (lack) throw fieldError("extras", lack.word, lack.args, "conflict");
 }
 
 /** The bridge that the pools of one interface say; null for the node's own network. @throws AppError conflict */

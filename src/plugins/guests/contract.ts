@@ -154,6 +154,9 @@ export interface GuestMoves {
   stayed(uuid: string): Promise<ReportEffects>;
 }
 export const guestMoves = serviceKey<GuestMoves>("guests.moves");
+/** Other plugins' reasons why nodes can't take a guest in, by name of node. */
+export type MoveGuard = (guest: Guest, nodes: readonly string[]) => Promise<ReadonlyMap<string, Reason>>;
+export const moveGuards = serviceKey<MoveGuard>("guests.moveGuards");
 /** How a kind of task is shown on its guest's page, where a bar says too little. */
 export interface GuestPanel {
   kind: string;

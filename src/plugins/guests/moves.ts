@@ -19,7 +19,14 @@ import {
 import { disks } from "../disks/index.ts";
 import { Bookings, isOvertaken, nodePlace, poolPlace } from "./bookings.ts";
 import { Capacity, type ReadyNode, readiness, readyNode } from "./capacity.ts";
-import type { Arrival, Begun, GuestMoves, MovingGuest, PlannedGuests } from "./contract.ts";
+import {
+  type Arrival,
+  type Begun,
+  type GuestMoves,
+  type MovingGuest,
+  moveGuards,
+  type PlannedGuests,
+} from "./contract.ts";
 import { diskEvent, guestEvent, portsTaken } from "./creation.ts";
 import { freePorts } from "./naming.ts";
 import type { Ground, PlaceableNode } from "./needs.ts";
@@ -94,6 +101,9 @@ export class Moves implements GuestMoves {
       else if (seat.freePorts < 1)
         found.set(name, { of: name, word: "guests.noPort", args: { node: name, ...seat.ports } });
     }
+    const left = nodes.map(({ name }) => name).filter((name) => !found.has(name));
+    for (const guard of this.ground.slots.all(moveGuards))
+      for (const [name, reason] of await guard(guest, left)) if (!found.has(name)) found.set(name, reason);
     return found;
   }
 
