@@ -1,11 +1,12 @@
 /** Which filter a guest's interface is under, from its creation on, and how a pool's setting reaches guests. */
-import { afterEach, beforeEach, expect, test } from "bun:test";
+import { afterEach, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
 import { AppError } from "jimv";
 import { World } from "../../../tests/world/world.ts";
 import { filterFor } from "./filters.ts";
 import { addressService, type IpPoolView } from "./index.ts";
 import { ties } from "./schema.ts";
 
+setDefaultTimeout(30_000);
 const lan = { name: "lan", first: "192.0.2.10", last: "192.0.2.19", prefix: 24, isDefault: false };
 let world: World;
 let pool: IpPoolView;
@@ -58,10 +59,10 @@ test("what could not be done while libvirt was away is done once it is back", as
   await world.rest();
   for (const machine of world.machines.values()) machine.setLibvirt("down");
   await world.use(addressService).change(pool.id, { ...lan, protect: false });
-  await world.clock.advance(60_000);
+  await world.clock.advance(5_000);
   expect(await world.store.count(ties)).toBe(1);
   for (const machine of world.machines.values()) machine.setLibvirt("up");
-  await world.clock.advance(600_000);
+  await world.clock.advance(90_000);
   expect(await world.store.count(ties)).toBe(0);
   expect(filters()).toEqual([null]);
 });
