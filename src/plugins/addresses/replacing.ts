@@ -33,7 +33,7 @@ import { type Candidate, Candidates } from "./candidates.ts";
 import { filterFor } from "./filters.ts";
 import { hexOf, textOfHex } from "./ip.ts";
 import { addressAt } from "./ranges.ts";
-import { checkReplaced, replaceLive, tieGuest, unchangedWords } from "./replace-tasks.ts";
+import { checkReplaced, replaceLive, unchangedWords } from "./replace-tasks.ts";
 import type { ReplaceAddress } from "./requests.ts";
 import { type AddressRow, addresses, ipPools, type Replacement, replacements } from "./schema.ts";
 import { type Addresses, ipPoolEvent } from "./service.ts";
@@ -105,9 +105,6 @@ export class Replacing {
   private async book(uuid: string, request: ReplaceAddress, actor: Actor): Promise<Replacement> {
     const guest = await this.guest(uuid);
     if ((await this.open([uuid])).length > 0) throw new AppError("conflict", "addresses.replacing");
-    const tasks = await this.ground.tasks.openFor("guest", [uuid]);
-    if (tasks.some(({ kind }) => kind === tieGuest.kind))
-      throw new AppError("conflict", "addresses.tying", { name: guest.name });
     const old = await this.oldOf(guest, request.old);
     const isLive = request.when === "now";
     const jobId = await this.telling.demandWay(guest, request, old);
