@@ -12,9 +12,9 @@ import {
 import { guestBooting, renewalImage } from "../guests/index.ts";
 import { filters } from "./filters.ts";
 import { applyScript, backScript, codes, keepScript } from "./in-guest.ts";
-import { startTying } from "./node-tying.ts";
 import { type Reach, reach } from "./reach.ts";
 import { appliedReport, CarriedSeed, carriedAs, checkReplaced, replaceLive } from "./replace-tasks.ts";
+import { startTying } from "./tie-operations.ts";
 
 type Live = PayloadOf<typeof replaceLive>;
 type Tied = Pick<Live, "uuid" | "mac" | "tie">;
