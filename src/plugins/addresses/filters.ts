@@ -54,7 +54,7 @@ const own: Record<Family, Step[]> = {
     drop("ipv6"),
   ],
 };
-const any: Record<Family, Step[]> = { ipv4: [accept("arp"), accept("ip")], ipv6: [accept("ipv6")] };
+const everything: Record<Family, Step[]> = { ipv4: [accept("arp"), accept("ip")], ipv6: [accept("ipv6")] };
 
 /** QEMU tells switches by RARP where a guest has moved to. Frames within frames (VLANs) would hide what is in them. */
 const others: Step[] = [accept("mac", { protocolid: "rarp" }), { action: "drop", match: null }];
@@ -65,7 +65,7 @@ const rulesFor = (...tied: readonly Family[]): FilterRule[] =>
     ...ownMac,
     ...serves.ipv4,
     ...serves.ipv6,
-    ...(["ipv4", "ipv6"] as const).flatMap((family) => (tied.includes(family) ? own : any)[family]),
+    ...(["ipv4", "ipv6"] as const).flatMap((family) => (tied.includes(family) ? own : everything)[family]),
     ...others,
   ].map((rule, at) => ({ ...rule, direction: "out", priority: (at + 1) * step }));
 
