@@ -7,7 +7,7 @@ import type { Cluster, ClusterController } from "../../tests/support/cluster.ts"
 import { addGuests, nodeName } from "./cluster-ground.ts";
 import type { Hearing, Saying } from "./cluster-nodes.ts";
 import { followEvents } from "./product.ts";
-import { until } from "./shell.ts";
+import { say, until } from "./shell.ts";
 
 export interface Scale {
   nodes: number;
@@ -22,6 +22,8 @@ export interface Scale {
 
 export const joinMilliseconds = 900_000;
 const countPauseMilliseconds = 250;
+/** What takes longer than this says how far it is. */
+const progressMilliseconds = 10_000;
 const configuredAtOnce = 20;
 const listMilliseconds = 400_000;
 const restartMilliseconds = 300_000;
@@ -175,8 +177,22 @@ export class Lab {
 
   /** Waits until so many rows are there. Asked so seldom that the question is no load. */
   private reaches(what: string, sql: string, wanted: number, ms: number): Promise<true> {
-    const ask = async () => ((await this.count(sql)) >= wanted ? true : undefined);
+    let told = performance.now();
+    const ask = async () => {
+      const count = await this.count(sql);
+      if (count >= wanted) return true;
+      if (performance.now() - told > progressMilliseconds) {
+        told = performance.now();
+        say(`${what}: ${count} of ${wanted}`);
+      }
+      return undefined;
+    };
     return until(what, ms, ask, countPauseMilliseconds);
+  }
+
+  /** Waits until all nodes have joined. */
+  async joined(): Promise<void> {
+    await this.reaches("nodes joined", "peers where machine_id <> ''", this.scale.nodes, joinMilliseconds);
   }
 
   async count(sql: string): Promise<number> {

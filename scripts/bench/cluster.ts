@@ -46,9 +46,10 @@ export async function cluster(bench: Bench): Promise<Section> {
   say(`${scale.nodes} nodes join`);
   const nodes = new Nodes(orders);
   try {
-    const joined = Math.max(...(await nodes.hear("joined", joinMilliseconds)).map(({ seconds }) => seconds));
-    say("they are set up");
     const lab = new Lab(scale, servers, controller, store, nodes);
+    const [heard] = await Promise.all([nodes.hear("joined", joinMilliseconds), lab.joined()]);
+    const joined = Math.max(...heard.map(({ seconds }) => seconds));
+    say("they are set up");
     await lab.signIn();
     const disks = join(folder, "disks");
     mkdirSync(disks, { mode: 0o711 });
