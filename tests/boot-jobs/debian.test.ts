@@ -1,7 +1,8 @@
 /**
  * What the jobs that come along make of a real Debian, in the long form (JIMV_LONG=1): it boots with netplan,
  * systemd-networkd, NetworkManager and ifupdown in turn, each set up by the job that comes along, and has the booked
- * address, the name and the password each time, although it had others before.
+ * address, the name and the password each time, although it had others before. Then its address is replaced by such a
+ * job at the next boot, and live.
  */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -58,6 +59,11 @@ if (process.env.JIMV_LONG === "1")
       const xml = await lab.libvirtd.virsh("net-dumpxml", "jimv");
       const net = /ip address='(\d+\.\d+\.\d+)\.\d+'/.exec(xml)?.[1] ?? "";
       gateway = `${net}.1`;
+      // The node of this test is not in libvirtd's network: it gets there as a router's neighbour would.
+      await run(lab.libvirtd.inNamespace(["iptables", "-I", "FORWARD", "-j", "ACCEPT"]));
+      const router = lab.outside.replace(/\d+$/, (last) => String(Number(last) + 1));
+      for (let last = 230; last <= 240; last++)
+        await run(["ip", "route", "add", `${net}.${last}/32`, "via", router]);
       const pool = await app.ask<{ id: string }>("POST", "/ip-pools", {
         name: "lan",
         first: `${net}.230`,
@@ -141,4 +147,41 @@ if (process.env.JIMV_LONG === "1")
         });
         await stop();
       });
+
+    test("its address is replaced by a boot job at the next boot, then live, and the next boot keeps it", async () => {
+      type Replacement = { old: string; new: string; state: string; isOpen: boolean; error: string | null };
+      const path = `/guests/${uuid}/addresses/replace`;
+      const newest = async (): Promise<Replacement | undefined> =>
+        (await app.ask<{ items: Replacement[] }>("GET", path)).items[0];
+      const ended = () =>
+        until("the replacement ends", bootMilliseconds, async () => (await newest())?.isOpen === false);
+      const style = "systemd-networkd";
+      const own = await app.ask<{ id: string }>("POST", "/boot-jobs", {
+        name: "Before the replacement",
+        scope: "user",
+        onFailure: "stay",
+        rules: [{ kind: "run", content: only(style) }],
+      });
+      await app.ask("POST", "/boot-jobs/queue", { guests: [uuid], jobs: [own.id] });
+      const planned = await app.ask<Replacement>("POST", path, { when: "boot", style });
+      expect(planned).toMatchObject({ old: address, state: "planned" });
+      await start();
+      await ended();
+      expect(await newest()).toMatchObject({ state: "verified", error: null, new: planned.new });
+      await awake();
+      expect(await addressesOf()).toBe(`${planned.new}/24`);
+
+      const live = await app.ask<Replacement>("POST", path, { when: "now", style });
+      await ended();
+      expect(await newest()).toMatchObject({ state: "verified", error: null, new: live.new });
+      expect(await addressesOf()).toBe(`${live.new}/24`);
+      expect(await said("ip route")).toContain(`default via ${gateway} `);
+      await stop();
+      await start();
+      await awake();
+      await until("it has its address", 120_000, async () => (await addressesOf()) === `${live.new}/24`);
+      expect(await said("hostname")).toBe(name);
+      const { bookedAddresses } = await app.ask<{ bookedAddresses: string[] }>("GET", `/guests/${uuid}`);
+      expect(bookedAddresses).toEqual([live.new]);
+    });
   });
