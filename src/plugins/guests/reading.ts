@@ -31,7 +31,7 @@ import {
   guests,
 } from "./schema.ts";
 import { type GuestState, guestGroups } from "./states.ts";
-import { createGuest, initGuest, shutdownGuest } from "./tasks.ts";
+import { createGuest, initGuest, shutdownGuest, startGuest } from "./tasks.ts";
 import { type GuestDetail, type GuestView, guestDetail, guestView } from "./views.ts";
 import { type VncHolder, vncCounts, vncHolders } from "./vnc-ports.ts";
 
@@ -45,7 +45,9 @@ const columns: Record<(typeof guestSorts)[number], Column> = {
 };
 
 const cancellableKinds = new Set(
-  [createGuest, shutdownGuest, initGuest].filter((kind) => kind.cancellable).map((kind) => kind.kind),
+  [createGuest, startGuest, shutdownGuest, initGuest]
+    .filter((kind) => kind.cancellable)
+    .map((kind) => kind.kind),
 );
 
 type Filters = Pick<GuestListQuery, "state" | "group" | "nodeName" | "templateId">;

@@ -12,6 +12,7 @@ import {
   type Statement,
   StoreExpectationError,
   StoreUniqueError,
+  tasks,
   timing,
   update,
 } from "jimv";
@@ -114,6 +115,10 @@ export class Guests extends GuestReading implements GuestService {
     return this.deciding(uuid, async (guest) => {
       demand(guest, action);
       await this.reachable(guest);
+      if (action === "force-stop" && guest.state === "starting") {
+        const stopped = await this.stopStarting(guest);
+        if (stopped) return stopped;
+      }
       const luggage: BootLuggage = { carry: {}, moreMs: 0 };
       const claim = action === "start" ? await this.bookStart(guest, luggage) : [];
       const plan = plans[action];
@@ -137,6 +142,25 @@ export class Guests extends GuestReading implements GuestService {
       await this.begin(guest, plan.set, task, claim);
       return { task: { id: task.id } };
     });
+  }
+
+  /**
+   * Cancels what takes the guest up: it may still be at the guest's files, and would boot it after it was forced off.
+   * Answers with that task where it never began, as nothing is left to be forced off then.
+   */
+  private async stopStarting(guest: Guest): Promise<Begun | null> {
+    const start = await this.ground.store.first(tasks, {
+      where: and(eq(tasks.exclusiveKey, guest.uuid), eq(tasks.kind, startGuest.kind)),
+    });
+    if (!start) return null;
+    try {
+      const { id, endedAt } = await this.ground.tasks.cancel(start.id);
+      return endedAt === null ? null : { task: { id } };
+    } catch (error) {
+      // It ended in this very moment.
+      if (error instanceof AppError && error.word === "task.alreadyEnded") return null;
+      throw error;
+    }
   }
 
   remove(uuid: string, { keepDataDisks = true, force = false }: DeleteGuest, actor: Actor): Promise<Begun> {

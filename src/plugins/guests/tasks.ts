@@ -112,6 +112,8 @@ export const startGuest = defineTask({
   }),
   result: Ended,
   ...light,
+  // What is done before the boot may take an hour.
+  cancellable: true,
 });
 
 /** Asks the guest, and waits until it is off; bounded. */
