@@ -151,6 +151,10 @@ test("before an address is replaced its dialog knows whether the guest's own age
 
 test("deleted, its address rests", async () => {
   const { uuid } = await guestNamed("web");
+  await page.goto(`${app.url}/ip-pools`);
+  await page.click("#ip-pools >> text=lan");
+  await page.waitForSelector(".range-picture rect.used");
+  await liveStreamOpen(page);
   await app.ask("DELETE", `/guests/${uuid}`, { force: true });
   await page.waitForSelector(".range-picture rect.resting", { timeout: 60_000 });
   expect(await page.locator(".range-picture rect.used").count()).toBe(0);

@@ -3,7 +3,7 @@
  * what a guest really uses is what its node sees.
  */
 import { definePlugin, timing } from "jimv";
-import { guestService } from "../guests/index.ts";
+import { guestBeforeBoot, guestService } from "../guests/index.ts";
 import { nodeService, vncPortsPages } from "../nodes/index.ts";
 import { addressService } from "./contract.ts";
 import { joinGuests } from "./joining.tsx";
@@ -50,6 +50,7 @@ export const addressesPlugin = definePlugin({
       failed: (_task, payload, error) => tying.failed(payload, error),
     });
     context.whenLeading(() => context.every("addresses.tie", timing.tieTurnMilliseconds, () => tying.work()));
+    context.onStop(context.hooks.on(guestBeforeBoot, ({ guest, luggage }) => tying.pack(guest, luggage)));
     addressPages({ context, service, tying, guests });
     portPages(context, ports);
     context.onStop(context.slots.add(vncPortsPages, rangeHref));

@@ -92,6 +92,10 @@ export const AppliedReport = Type.Object({ replacement: Uuid, telling: Type.Inte
 export const carriedAs = "addresses";
 export const CarriedSeed = Type.Object({ replacement: Uuid, telling: Type.Integer(), seed: NewSeed });
 
+/** As `carriedAs`: what a guest's interface shall be under that was not tied anew before its start. */
+export const carriedTieAs = "addresses.tie";
+export const CarriedTie = Type.Object({ mac: Mac, filter: Filter });
+
 /** Words of failures after which the guest has what it had before. */
 export const unchangedWords: readonly string[] = [
   "addresses.live.off",

@@ -1,10 +1,11 @@
 /** The node's side of spoofing protection: it holds the filters, and puts guests' interfaces under them. */
-import { type NodeContext, timing } from "jimv";
+import { HypervisorError, type NodeContext, timing, Value } from "jimv";
+import { guestBooting } from "../guests/index.ts";
 import { filters } from "./filters.ts";
-import { tieGuest } from "./replace-tasks.ts";
+import { CarriedTie, carriedTieAs, tieGuest } from "./replace-tasks.ts";
 
 export function startTying(context: NodeContext): void {
-  const { hypervisor, log } = context;
+  const { hypervisor, hooks, log } = context;
   let wasRefused = false;
 
   /** Again and again: somebody may have removed them, and guests that need them would not start. */
@@ -29,4 +30,22 @@ export function startTying(context: NodeContext): void {
     });
     return {};
   });
+
+  context.onStop(
+    hooks.on(guestBooting, async ({ uuid, carry, operation }) => {
+      const carried: unknown = JSON.parse(carry[carriedTieAs] ?? "null");
+      if (!Value.Check(CarriedTie, carried)) return;
+      const { mac, filter } = carried;
+      await operation.step("addresses.step.tie", null, async () => {
+        try {
+          if (filter) await hypervisor.ensureFilters(filters);
+          await hypervisor.setFilter(uuid, mac, filter);
+        } catch (error) {
+          if (!(error instanceof HypervisorError)) throw error;
+          // It is still written down: the guest is tied anew while it runs.
+          log.warn("a guest could not be tied before its start", { guest: uuid, error: error.message });
+        }
+      });
+    }),
+  );
 }

@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
 import { AppError } from "jimv";
 import { World } from "../../../tests/world/world.ts";
+import { guestService, guests } from "../guests/index.ts";
 import { filterFor } from "./filters.ts";
 import { addressService, type IpPoolView } from "./index.ts";
 import { ties } from "./schema.ts";
@@ -52,6 +53,21 @@ test("guests are made under their filter; the pool's setting changes those that 
   await world.use(addressService).change(pool.id, { ...lan, protect: true });
   await world.clock.advance(10_000);
   expect(filters()).toEqual([own("192.0.2.10"), own("192.0.2.11")]);
+});
+
+test("a guest that starts before its turn came starts under what holds now", async () => {
+  await world.create({ extras: { addresses: { ipv4Pool: pool.id } } });
+  await world.rest();
+  const guest = async () => (await world.store.select(guests))[0];
+  const act = async (action: "start" | "force-stop", state: string) => {
+    await world.use(guestService).act((await guest())?.uuid ?? "", action, { kind: "user", name: "ann" });
+    for (let left = 100; left > 0 && (await guest())?.state !== state; left--) await world.clock.advance(10);
+  };
+  await act("force-stop", "off");
+  await world.use(addressService).change(pool.id, { ...lan, protect: false });
+  await act("start", "running");
+  // Its own task has not been begun yet.
+  expect([await world.store.count(ties), filters()]).toEqual([1, [null]]);
 });
 
 test("what could not be done while libvirt was away is done once it is back", async () => {

@@ -20,17 +20,18 @@ import {
   type ReportEffects,
   remove,
   type Statement,
+  type Static,
   StoreUniqueError,
   type TaskError,
   timing,
   update,
   upsert,
 } from "jimv";
-import { type Guest, guestInterfaces, guests } from "../guests/index.ts";
+import { type BootLuggage, type Guest, guestInterfaces, guests } from "../guests/index.ts";
 import { nodeService } from "../nodes/index.ts";
 import { filterFor, type OwnAddress } from "./filters.ts";
 import { textOfHex } from "./ip.ts";
-import { checkReplaced, replaceLive, tieGuest } from "./replace-tasks.ts";
+import { type CarriedTie, carriedTieAs, checkReplaced, replaceLive, tieGuest } from "./replace-tasks.ts";
 import { type AddressRow, addresses, ipPools, type Tie, ties } from "./schema.ts";
 
 /** Tasks that tie a guest themselves, or must not be disturbed. */
@@ -101,6 +102,19 @@ export class Tying {
       }
     }
     tasks.kick();
+  }
+
+  /**
+   * Puts what a guest waits for into its boot's luggage: it must not start under what held before, and no task of its
+   * own can tie it while it does.
+   */
+  async pack({ uuid }: Guest, luggage: BootLuggage): Promise<void> {
+    const { store } = this.ground;
+    if ((await this.waiting([uuid])).length === 0) return;
+    const card = await store.first(guestInterfaces, { where: eq(guestInterfaces.guestUuid, uuid) });
+    if (!card) return;
+    const carried: Static<typeof CarriedTie> = { mac: card.mac, filter: await this.filterOf(uuid) };
+    luggage.carry[carriedTieAs] = JSON.stringify(carried);
   }
 
   private async begin(guest: Guest): Promise<void> {
