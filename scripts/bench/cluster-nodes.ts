@@ -40,6 +40,8 @@ export type Saying =
   | { say: "hold" }
   /** All nodes of all processes together have so many guests from now on. */
   | { say: "guests"; count: number }
+  /** Asks to be told once the addresses of all guests were told and applied, as each is when it is first seen. */
+  | { say: "settle" }
   /** So many changes a second of this process's guests from now on; 0 ends it, and the lags so far are told. */
   | { say: "load"; perSecond: number };
 
@@ -47,6 +49,7 @@ export type Saying =
 export type Hearing =
   | { hear: "joined"; seconds: number }
   | { hear: "guests" }
+  | { hear: "settled" }
   | { hear: "changed"; uuid: string; state: string; at: number }
   /** Milliseconds from writing a change into the outbox until the controller's word that it is applied. */
   | { hear: "lags"; lags: number[] };
@@ -62,6 +65,7 @@ const pacePatienceMilliseconds = 10_000;
 /** A guest rests so long between two changes, so that each change is told from the next. */
 const restMilliseconds = 5_000;
 const tickMilliseconds = 10;
+const settlePauseMilliseconds = 200;
 
 const tell = (hearing: Hearing): void => void process.stdout.write(`${JSON.stringify(hearing)}\n`);
 
@@ -69,10 +73,15 @@ const tell = (hearing: Hearing): void => void process.stdout.write(`${JSON.strin
 class TimedOutbox extends Outbox {
   private readonly written = new Map<number, number>();
   lags: number[] = [];
+  /** The report of each guest's addresses that is not applied yet, and guests of which one is. */
+  private readonly addresses = new Map<number, string>();
+  readonly settled = new Set<string>();
 
   override add(...args: Parameters<Outbox["add"]>): number {
     const sequence = super.add(...args);
     if (args[0] === "guests.changed") this.written.set(sequence, performance.now());
+    if (args[0] === "guests.addresses")
+      this.addresses.set(sequence, String((args[1] as { uuid?: unknown }).uuid));
     return sequence;
   }
 
@@ -83,6 +92,11 @@ class TimedOutbox extends Outbox {
       if (each > sequence) break;
       this.lags.push(now - at);
       this.written.delete(each);
+    }
+    for (const [each, uuid] of this.addresses) {
+      if (each > sequence) break;
+      this.settled.add(uuid);
+      this.addresses.delete(each);
     }
   }
 }
@@ -211,6 +225,13 @@ function changeOne(): void {
   machine?.turn(uuid, state, state === "paused" ? "suspended" : "resumed");
 }
 
+async function settled(): Promise<void> {
+  const hers = mine.reduce((sum, node) => sum + Math.ceil((guests - node) / order.nodes), 0);
+  const told = (): number => [...members.values()].reduce((sum, { outbox }) => sum + outbox.settled.size, 0);
+  while (told() < hers) await realClock.sleep(settlePauseMilliseconds);
+  tell({ hear: "settled" });
+}
+
 let due = 0;
 realClock.every(tickMilliseconds, () => {
   due += (perSecond * tickMilliseconds) / 1000;
@@ -226,6 +247,10 @@ function obey(saying: Saying): void {
     addGuests(saying.count);
     for (const { hypervisor } of members.values()) hypervisor.release();
     tell({ hear: "guests" });
+    return;
+  }
+  if (saying.say === "settle") {
+    void settled();
     return;
   }
   perSecond = saying.perSecond;
