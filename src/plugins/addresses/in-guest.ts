@@ -6,7 +6,15 @@
  */
 
 /** Exit codes of the scripts below. */
-export const codes = { noCard: 10, noTools: 11, refused: 13, tooLate: 20 } as const;
+export const codes = {
+  noCard: 10,
+  noTools: 11,
+  refused: 13,
+  /** It was decided already: taken back where it shall be kept, or kept where it shall be taken back. */
+  tooLate: 20,
+  /** This boot of the guest knows of no change. */
+  nothingHere: 21,
+} as const;
 
 /** Arguments: id, MAC, old address/prefix, new address/prefix, gateway or "", seconds until it is taken back. */
 export const applyScript = `export PATH=/usr/sbin:/usr/bin:/sbin:/bin
@@ -26,8 +34,14 @@ for path in /sys/class/net/*; do
 done
 [ -n "$card" ] || exit ${codes.noCard}
 case $new in *:*) family=-6 ;; *) family=-4 ;; esac
+has() { ip -o "$family" addr show dev "$card" | awk -v a="\${1%/*}/" 'index($4, a) == 1 { print $4; exit }'; }
 # As the guest has it: its prefix may be another than the booked one, and it may have lost it.
-had=$(ip -o "$family" addr show dev "$card" | awk -v a="\${old%/*}/" 'index($4, a) == 1 { print $4; exit }')
+had=$(has "$old")
+# A boot since then has set the new one up: there is nothing to change, and nothing to go back to.
+if [ -z "$had" ] && [ -n "$(has "$new")" ]; then
+  ln -s keep "$dir/decision"
+  exit 0
+fi
 via=$(ip "$family" route show default dev "$card" | awk '{ for (i = 1; i < NF; i++) if ($i == "via") { print $(i + 1); exit } }')
 cat >"$dir/back" <<'BACK'
 dir=$1 family=$2 card=$3 had=$4 new=$5 via=$6
@@ -52,16 +66,18 @@ fi
   exit ${codes.refused}
 }`;
 
-/** Arguments: id. The change stays, unless the timer was first. */
+/** Arguments: id. The change stays, unless the timer was first (20), or there is none (21). */
 export const keepScript = `export PATH=/usr/sbin:/usr/bin:/sbin:/bin
 dir=/run/jimv-address-$1
+[ -d "$dir" ] || exit ${codes.nothingHere}
 ln -s keep "$dir/decision" 2>/dev/null
 [ "$(readlink "$dir/decision" 2>/dev/null)" = keep ] || exit ${codes.tooLate}`;
 
-/** Arguments: id. Takes the change back now, without waiting for the timer; 20 where it was kept before. */
+/** Arguments: id. Takes the change back now, without waiting for the timer; 20 where it was kept before, 21 where there is none. */
 export const backScript = `export PATH=/usr/sbin:/usr/bin:/sbin:/bin
 dir=/run/jimv-address-$1
-[ -e "$dir/values" ] || exit 0
+[ "$(readlink "$dir/decision" 2>/dev/null)" != keep ] || exit ${codes.tooLate}
+[ -e "$dir/values" ] || exit ${codes.nothingHere}
 { read -r family; read -r card; read -r had; read -r new; read -r via; } <"$dir/values"
 /bin/sh "$dir/back" "$dir" "$family" "$card" "$had" "$new" "$via"
 [ "$(readlink "$dir/decision")" = back ] || exit ${codes.tooLate}`;

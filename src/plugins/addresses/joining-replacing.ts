@@ -10,7 +10,7 @@ export function joinReplacing(context: ControllerContext, replacing: Replacing):
   const { hooks } = context;
   context.settle(replaceLive, {
     succeeded: (_task, { replacement }, { told, tied }) => replacing.verified(replacement, told, tied),
-    failed: (task, { replacement }, error) => replacing.failed(replacement, error, task),
+    failed: (task, { replacement, again }, error) => replacing.failed(replacement, error, task, again),
   });
   context.settle(checkReplaced, {
     succeeded: (_task, { replacement }, { tied }) => replacing.verified(replacement, true, tied),

@@ -1,14 +1,6 @@
 /** The node's side of replacements: live through the guest agent, and the seed before a boot. Each may be done twice. */
 import { open } from "node:fs/promises";
-import {
-  AppError,
-  HypervisorError,
-  type NodeContext,
-  type Operation,
-  type PayloadOf,
-  timing,
-  Value,
-} from "jimv";
+import { AppError, HypervisorError, type NodeContext, type PayloadOf, timing, Value } from "jimv";
 import { guestBooting, renewalImage } from "../guests/index.ts";
 import { filters } from "./filters.ts";
 import { applyScript, backScript, codes, keepScript } from "./in-guest.ts";
@@ -16,6 +8,7 @@ import { type Reach, reach } from "./reach.ts";
 import { appliedReport, CarriedSeed, carriedAs, checkReplaced, replaceLive } from "./replace-tasks.ts";
 import { startTying } from "./tie-operations.ts";
 
+/** `again`: an earlier attempt or task may have changed the guest already, and only the guest can say so. */
 type Live = PayloadOf<typeof replaceLive>;
 type Tied = Pick<Live, "uuid" | "mac" | "tie">;
 const refusal = (word: string, args: Record<string, string | number> = {}): AppError =>
@@ -48,21 +41,21 @@ export function startNode(context: NodeContext, look: Reach = reach): void {
   }
 
   /** Before anything is changed. @throws AppError with what stands against it */
-  async function demandReady(operation: Operation, { uuid, mac, now }: Live): Promise<void> {
+  async function demandReady({ uuid, mac, now, again }: Live): Promise<void> {
     const fact = await hypervisor.domain(uuid);
-    if (fact?.state !== "running") throw refusal("addresses.live.off");
+    if (fact?.state !== "running") throw refusal(again ? "addresses.live.gone" : "addresses.live.off");
     const address = plain(now);
     const [isAwake, there] = await Promise.all([
       hypervisor.agentAnswers(uuid, timing.agentPingSeconds),
       look(address),
     ]);
-    // An earlier attempt may have changed it already: then nobody but the guest can say how it ended.
-    if (!isAwake) throw refusal(operation.isRepeated ? "addresses.live.unknown" : "addresses.live.silent");
-    const isOthers = there.mac === null ? !operation.isRepeated : there.mac !== mac;
+    if (!isAwake) throw refusal(again ? "addresses.live.unknown" : "addresses.live.silent");
+    // Through a router nobody sees who it is that answers; it may be the guest, once it was told.
+    const isOthers = there.mac === null ? !again : there.mac !== mac;
     if (there.answered && isOthers) throw refusal("addresses.live.taken", { address });
   }
 
-  async function apply(operation: Operation, payload: Live): Promise<void> {
+  async function apply(payload: Live): Promise<void> {
     const seconds = String(timing.replaceTimerMilliseconds / 1000);
     const { replacement, mac, old, now, gateway, uuid } = payload;
     let code: number;
@@ -70,7 +63,7 @@ export function startNode(context: NodeContext, look: Reach = reach): void {
       code = await inGuest(uuid, applyScript, [replacement, mac, old, now, gateway ?? "", seconds]);
     } catch (error) {
       if (!(error instanceof HypervisorError)) throw error;
-      if (error.retryable || operation.isRepeated) throw refusal("addresses.live.unknown");
+      if (error.retryable || payload.again) throw refusal("addresses.live.unknown");
       throw refusal("addresses.live.denied");
     }
     if (code === codes.noCard) throw refusal("addresses.live.noCard", { mac });
@@ -78,14 +71,22 @@ export function startNode(context: NodeContext, look: Reach = reach): void {
     if (code !== 0) await takeBack(payload, clock.now());
   }
 
+  /**
+   * A guest that has booted since knows of no change: it has what its files say. Those are written last of all, so
+   * that is the old address, unless an attempt before this one came so far.
+   */
+  const wasNever = (code: number, { again }: Live): boolean => code === codes.nothingHere && !again;
+
   /** Lets the guest have its old address again, and says so. If it does not hear, its own timer does it. */
   async function takeBack(payload: Live, since: number): Promise<never> {
     const address = plain(payload.now);
     try {
       const code = await inGuest(payload.uuid, backScript, [payload.replacement]);
-      if (code === codes.tooLate) throw refusal("addresses.live.unknown");
+      if (code !== 0 && !wasNever(code, payload)) throw refusal("addresses.live.unknown");
     } catch (error) {
       if (!(error instanceof HypervisorError)) throw error;
+      // Its timer may have been stopped by the attempt before.
+      if (payload.again) throw refusal("addresses.live.unknown");
       await clock.sleep(Math.max(0, since + timing.replaceTimerMilliseconds - clock.now()));
     }
     throw refusal("addresses.rolledBack", { address });
@@ -120,6 +121,7 @@ export function startNode(context: NodeContext, look: Reach = reach): void {
       try {
         const code = await inGuest(payload.uuid, keepScript, [payload.replacement]);
         if (code === 0) return;
+        if (code !== codes.tooLate && !wasNever(code, payload)) throw refusal("addresses.live.unknown");
         throw refusal("addresses.rolledBack", { address: plain(payload.now) });
       } catch (error) {
         if (!(error instanceof HypervisorError)) throw error;
@@ -129,12 +131,13 @@ export function startNode(context: NodeContext, look: Reach = reach): void {
     }
   }
 
-  context.operation(replaceLive, async (operation, payload) => {
-    await operation.step("addresses.step.look", null, () => demandReady(operation, payload));
+  context.operation(replaceLive, async (operation, ordered) => {
+    const payload = { ...ordered, again: ordered.again || operation.isRepeated };
+    await operation.step("addresses.step.look", null, () => demandReady(payload));
     operation.progress(20);
     if (payload.tie) await operation.step("addresses.step.tieBoth", null, () => tie(payload, "during"));
     const since = clock.now();
-    await operation.step("addresses.step.apply", null, () => apply(operation, payload));
+    await operation.step("addresses.step.apply", null, () => apply(payload));
     context.report(appliedReport, { replacement: payload.replacement, telling: 0 });
     operation.progress(50);
     const answers = await operation.step("addresses.step.verify", null, () => answersSoon(payload));

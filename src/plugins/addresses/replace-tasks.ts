@@ -1,5 +1,5 @@
 /** The tasks and reports of replacements, shared by controller and node. */
-import { defineTask, Type, timing } from "jimv";
+import { defineTask, type Task, Type, timing } from "jimv";
 import { InterfaceFilterBody } from "../guests/index.ts";
 
 const Uuid = Type.String({ pattern: "^[0-9a-f-]{36}$" });
@@ -46,6 +46,8 @@ export const replaceLive = defineTask({
     gateway: Type.Union([Plain, Type.Null()]),
     seed: Type.Union([NewSeed, Type.Null()]),
     tie: Tie,
+    /** A task before this one may have changed the guest already, and nobody heard how that ended. */
+    again: Type.Boolean(),
   }),
   /**
    * `told`: the guest's seed says the new address, too, so that a reboot keeps it. `tied`: nothing but the new address
@@ -96,8 +98,8 @@ export const CarriedSeed = Type.Object({ replacement: Uuid, telling: Type.Intege
 export const carriedTieAs = "addresses.tie";
 export const CarriedTie = Type.Object({ mac: Mac, filter: Filter });
 
-/** Words of failures after which the guest has what it had before. */
-export const unchangedWords: readonly string[] = [
+/** Words of a first attempt's failures, after which the guest has what it had before. */
+const unchangedWords: readonly string[] = [
   "addresses.live.off",
   "addresses.live.silent",
   "addresses.live.denied",
@@ -106,3 +108,13 @@ export const unchangedWords: readonly string[] = [
   "addresses.live.noTools",
   "addresses.rolledBack",
 ];
+
+/** Whether the end of a task that changes a guest leaves no doubt that the guest has what it had before. */
+export function isUnchanged(word: string, task: Pick<Task, "attempts" | "sentAt">, again: boolean): boolean {
+  // A task that a person began once more can't speak for those before it.
+  if (again) return false;
+  // Nor can another attempt, unless the guest itself has said so.
+  if (task.attempts > 1) return word === "addresses.rolledBack";
+  // One that was sent may be carried out although nobody heard that it began.
+  return unchangedWords.includes(word) || task.sentAt === null;
+}

@@ -8,9 +8,11 @@ import {
   insert,
   type ReportEffects,
   type Task,
+  timing,
   update,
 } from "jimv";
 import { makeStage, type Stage } from "../../../tests/support/stage.ts";
+import type { TaskCommand } from "../../core/road/contract.ts";
 import { bootJobsPlugin } from "../boot-jobs/index.ts";
 import { disksPlugin } from "../disks/index.ts";
 import { type Guest, guestInterfaces, guests, guestsPlugin } from "../guests/index.ts";
@@ -126,6 +128,13 @@ function stored(text: string): string {
 const hexOf = (last: number): string => stored(`192.0.2.${last}`);
 const rowOf = (hex: string) => stage.store.first(addresses, { where: eq(addresses.address, hex) });
 const booked = async (uuid: string) => (await stage.controller.use(addressService).booked([uuid])).get(uuid);
+async function until(is: () => Promise<boolean>): Promise<void> {
+  for (let tries = 0; tries < 400; tries++) {
+    if (await is()) return;
+    await Bun.sleep(5);
+  }
+  throw new Error("that never came about");
+}
 const settle = async (effects: Promise<ReportEffects>) => stage.store.batch((await effects).statements);
 const task = (more: Partial<Task>): Task => ({ id: "task", startedAt: 1, attempts: 1, ...more }) as Task;
 
@@ -206,23 +215,102 @@ test("given up, the new one is released and the guest keeps what it had", async 
 
 test("a live one that failed before anything changed lets go; one whose end nobody heard holds both", async () => {
   const { uuid } = await guest("web");
-  const live = async () => {
+  const begun = async () => {
     const row = await ask(uuid);
     await stage.store.run(update(replacements, { way: "live", owed: false }, eq(replacements.id, row.id)));
     return row;
   };
-  const first = await live();
+  const first = await begun();
   await settle(replacing.failed(first.id, { word: "addresses.live.denied", args: {} }, task({})));
   expect(await replacing.ofGuest(uuid)).toMatchObject([{ state: "failed", openFor: null }]);
   expect((await rowOf(first.newAddress))?.state).toBe("resting");
   stage.clock.pass(1000);
-  const second = await live();
+  const second = await begun();
   await settle(replacing.failed(second.id, { word: "task.expired", args: {} }, task({})));
   expect((await replacing.ofGuest(uuid))[0]).toMatchObject({ state: "planned", openFor: uuid });
   expect((await rowOf(second.newAddress))?.state).toBe("used");
   await replacing.takeBack(uuid);
   // The guest may have been told: it is told anew what it has.
   expect((await replacing.ofGuest(uuid))[0]).toMatchObject({ state: "rolledBack", owed: true });
+});
+
+/** A guest that runs on a node that is there. */
+async function runner(name: string): Promise<Guest> {
+  const row = await guest(name, { state: "running" });
+  await stage.report("guests.details", { uuid: row.uuid, xml: "<domain/>", screen: null, agentMayRun: true });
+  return row;
+}
+const newest = async (uuid: string) => (await replacing.ofGuest(uuid))[0];
+const live = async () => {
+  const command = await stage.command("addresses.replace");
+  await stage.report("task.started", { id: command.id, fence: command.fence });
+  return command;
+};
+const failWith = async (command: TaskCommand, word: string) =>
+  stage.end(command, { state: "failed", error: { word, args: {} } });
+
+test("tried again, nothing is let go whatever comes: the guest may have been told by the task before", async () => {
+  const { uuid } = await runner("web");
+  const { oldAddress, newAddress } = await ask(uuid, { when: "now" });
+  const first = await live();
+  expect(first.payload).toMatchObject({ again: false });
+  await failWith(first, "addresses.live.unknown");
+  for (const word of [
+    "addresses.live.silent",
+    "addresses.live.denied",
+    "addresses.live.taken",
+    "addresses.live.off",
+    "addresses.live.noCard",
+    "addresses.rolledBack",
+    "task.expiredQueued",
+  ]) {
+    await replacing.again(uuid, someone);
+    const command = await live();
+    expect(command.payload).toMatchObject({ again: true, now: "192.0.2.11/24", old: "192.0.2.10/24" });
+    expect(await newest(uuid)).toMatchObject({ failedWord: null, taskId: command.id });
+    expect(await wordOf(replacing.again(uuid, someone))).toBe("addresses.replacing");
+    await failWith(command, word);
+    expect(await newest(uuid)).toMatchObject({ openFor: uuid, failedWord: word });
+    for (const hex of [oldAddress, newAddress]) expect((await rowOf(hex))?.state).toBe("used");
+  }
+  await replacing.again(uuid, someone);
+  await stage.end(await live(), { state: "succeeded", result: { told: true, tied: true } });
+  expect(await newest(uuid)).toMatchObject({ state: "verified", openFor: null, failedWord: null });
+  expect([(await rowOf(oldAddress))?.state, (await rowOf(newAddress))?.state]).toEqual(["resting", "used"]);
+});
+
+test("one that runs out of time before its node is heard of holds both: it was sent, and may be carried out", async () => {
+  const { uuid } = await runner("web");
+  const { newAddress } = await ask(uuid, { when: "now" });
+  const sent = await stage.command("addresses.replace");
+  stage.clock.pass(timing.replaceDeadlineMilliseconds + 1000);
+  await until(async () => (await newest(uuid))?.failedWord === "task.expiredQueued");
+  expect(await newest(uuid)).toMatchObject({ state: "planned", openFor: uuid });
+  expect((await rowOf(newAddress))?.state).toBe("used");
+  // What the node tells of that task now is void.
+  await failWith(sent, "addresses.live.silent");
+  expect(await newest(uuid)).toMatchObject({ openFor: uuid });
+  await replacing.again(uuid, someone);
+  const again = await live();
+  expect(again.payload).toMatchObject({ again: true });
+  await stage.end(again, { state: "succeeded", result: { told: true, tied: true } });
+  expect(await newest(uuid)).toMatchObject({ state: "verified", openFor: null });
+});
+
+test("a second attempt of one task lets go only when the guest itself took the change back", async () => {
+  const { uuid } = await guest("web");
+  const ends: unknown[] = [];
+  for (const word of ["addresses.live.off", "addresses.live.taken", "addresses.rolledBack"]) {
+    const row = (await newest(uuid)) ?? (await ask(uuid));
+    await stage.store.run(update(replacements, { way: "live", owed: false }, eq(replacements.id, row.id)));
+    await settle(replacing.failed(row.id, { word, args: {} }, task({ attempts: 2 })));
+    ends.push([(await newest(uuid))?.state, (await rowOf(row.newAddress))?.state]);
+  }
+  expect(ends).toEqual([
+    ["planned", "used"],
+    ["planned", "used"],
+    ["rolledBack", "resting"],
+  ]);
 });
 
 test("of two that type the same address in at once, one gets it", async () => {

@@ -33,7 +33,7 @@ import { type Candidate, Candidates } from "./candidates.ts";
 import { filterFor } from "./filters.ts";
 import { hexOf, textOfHex } from "./ip.ts";
 import { addressAt } from "./ranges.ts";
-import { checkReplaced, replaceLive, unchangedWords } from "./replace-tasks.ts";
+import { checkReplaced, isUnchanged, replaceLive } from "./replace-tasks.ts";
 import type { ReplaceAddress } from "./requests.ts";
 import { type AddressRow, addresses, ipPools, type Replacement, replacements } from "./schema.ts";
 import { type Addresses, ipPoolEvent } from "./service.ts";
@@ -176,6 +176,7 @@ export class Replacing {
     row: Replacement,
     candidate: Omit<Candidate, "statements">,
     actor: Actor,
+    again = false,
   ): Promise<PreparedTask> {
     const old = await this.ground.store.first(addresses, { where: eq(addresses.address, row.oldAddress) });
     const before = old ? (await this.candidates.setUpOf(old)).prefix : candidate.prefix;
@@ -192,6 +193,7 @@ export class Replacing {
         gateway: candidate.gateway && textOfHex(candidate.gateway),
         seed: await this.telling.seedOf(guest, row, candidate),
         tie: await this.tieOf(row, candidate),
+        again,
       },
       actor,
     });
@@ -287,18 +289,15 @@ export class Replacing {
   }
 
   /** It did not come about. Where nobody knows what the guest has, it stays open and both addresses are kept. */
-  async failed(id: string, { word, args }: TaskError, task: Task): Promise<ReportEffects> {
+  async failed(id: string, { word, args }: TaskError, task: Task, again = false): Promise<ReportEffects> {
     const row = await this.openRow(id);
     if (!row || (row.taskId !== null && row.taskId !== task.id)) return nothing;
     const failure = { failedWord: word.slice(0, 64), failedArgs: args };
-    if (row.way === "boot" || !(unchangedWords.includes(word) || task.startedAt === null))
-      return this.changed(row, failure);
+    if (row.way === "boot" || !isUnchanged(word, task, again)) return this.changed(row, failure);
     const effects = this.changed(row, {
       ...failure,
       state: word === "addresses.rolledBack" ? "rolledBack" : "failed",
       openFor: null,
-      // An attempt that nobody heard the end of may have told the seed.
-      owed: word === "addresses.live.off" && task.attempts > 1,
       telling: row.telling + 1,
     });
     return this.rebooked(effects, row, row.newAddress, true);
@@ -320,7 +319,7 @@ export class Replacing {
       });
       if (!fresh) throw new AppError("conflict", "addresses.changing");
       const setUp = await this.candidates.setUpOf(fresh);
-      task = await this.liveTask(guest, row, { hex: row.newAddress, ...setUp }, actor);
+      task = await this.liveTask(guest, row, { hex: row.newAddress, ...setUp }, actor, true);
     }
     if (!task) throw new AppError("conflict", "addresses.replacing");
     const effects = this.changed(row, { taskId: task.id, failedWord: null, failedArgs: null });

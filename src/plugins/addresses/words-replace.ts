@@ -99,6 +99,8 @@ export const replaceTexts = {
     "addresses.live.windows": "{name} runs Windows, where the address can only be changed at its start.",
     "addresses.live.notRunning": "{name} does not run. Start it, or replace its address at the next start.",
     "addresses.live.off": "The guest does not run. Its address was not changed.",
+    "addresses.live.gone":
+      "The guest does not run any more, and may have been told before it went off. Start it and try again, or give up.",
     "addresses.live.silent":
       "The guest agent does not answer. Install it in the guest (qemu-guest-agent), or replace the address at the next start.",
     "addresses.live.denied":
@@ -197,6 +199,7 @@ export const replaceTexts = {
     "addresses.live.windows": "{name} 运行 Windows，其地址只能在启动时更改。",
     "addresses.live.notRunning": "{name} 未运行。请启动它，或在下次启动时更换地址。",
     "addresses.live.off": "虚拟机未运行，地址未更改。",
+    "addresses.live.gone": "虚拟机已不再运行，关机前可能已得知新地址。请启动后重试，或放弃更换。",
     "addresses.live.silent":
       "客户机代理没有应答。请在虚拟机内安装 qemu-guest-agent，或在下次启动时更换地址。",
     "addresses.live.denied":
