@@ -41,8 +41,26 @@ function fill(text: string, language: Language, args: WordArgs): string {
   return text.replace(/\{(\w+)\}/g, (whole, name: string) => {
     const value = args[name];
     if (value === undefined) return whole;
-    return typeof value === "number" ? new Intl.NumberFormat(language).format(value) : value;
+    return typeof value === "number" ? numberText(language, value) : value;
   });
+}
+
+/** What Intl writes when it is asked for no digits in particular. */
+const usualDigits = 3;
+/** Making one takes longer than a whole row of a table. */
+const numberFormats = new Map<string, Intl.NumberFormat>();
+
+/** A number as the language writes it, with so many digits after the point at most. */
+export function numberText(language: Language, n: number, digits: number = usualDigits): string {
+  // The same in every language, and most of what a page shows.
+  if (Number.isInteger(n) && n >= 0 && n < 1000) return String(n);
+  const key = `${language} ${digits}`;
+  let format = numberFormats.get(key);
+  if (!format) {
+    format = new Intl.NumberFormat(language, { maximumFractionDigits: digits });
+    numberFormats.set(key, format);
+  }
+  return format.format(n);
 }
 
 /** All word lists of a running program in one place: errors and events carry a key from any of them. */

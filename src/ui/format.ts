@@ -1,5 +1,5 @@
 /** Numbers as people read them: durations, sizes, shares. Sizes are binary (GiB) as in all of JimV. */
-import type { Language } from "../core/words.ts";
+import { type Language, numberText } from "../core/words.ts";
 import { say } from "./words.ts";
 
 /**
@@ -26,8 +26,7 @@ export function bytes(lang: Language, n: number): string {
     step++;
   }
   const digits = value >= 100 || step === 0 ? 0 : value >= 10 ? 1 : 2;
-  const shown = new Intl.NumberFormat(lang, { maximumFractionDigits: digits }).format(value);
-  return `${shown} ${binaryUnits[step]}`;
+  return `${numberText(lang, value, digits)} ${binaryUnits[step]}`;
 }
 
 /** Memory or disk given in MiB: whole GiB where it is whole. */
@@ -37,7 +36,7 @@ export function mebibytes(lang: Language, mib: number): string {
 
 /** A whole number with the language's grouping. */
 export function integer(lang: Language, n: number): string {
-  return new Intl.NumberFormat(lang).format(n);
+  return numberText(lang, n);
 }
 
 /** A point in time, written out in the reader's language: for titles and tooltips. Always with the zone. */

@@ -1,4 +1,5 @@
 /** An icon or a state mark out of the page's sprite. Decoration unless it has a label. */
+import { raw } from "hono/html";
 import type { IconName } from "../icons.ts";
 import type { Mark as MarkName } from "../states.ts";
 import { cx } from "./kit.ts";
@@ -12,13 +13,10 @@ interface IconProps {
 
 /** A line icon, as large as its text wants (16 px by default). */
 export function Icon({ name, label, class: extra }: IconProps) {
+  const classes = cx("i", extra);
+  if (!label) return decoration(`i-${name}`, classes);
   return (
-    <svg
-      class={cx("i", extra)}
-      role={label ? "img" : undefined}
-      aria-label={label}
-      aria-hidden={label ? undefined : "true"}
-    >
+    <svg class={classes} role="img" aria-label={label}>
       <use href={`#i-${name}`} />
     </svg>
   );
@@ -26,11 +24,25 @@ export function Icon({ name, label, class: extra }: IconProps) {
 
 /** A state mark. Its word must stand beside it. */
 export function Mark({ name }: { name: MarkName }) {
-  return (
-    <svg class={cx("mark", name === "arc" && "spin")} aria-hidden="true">
-      <use href={`#m-${name}`} />
-    </svg>
-  );
+  return decoration(`m-${name}`, cx("mark", name === "arc" && "spin"));
+}
+
+/** There are a few dozen, and a page of a list shows hundreds: each is drawn once. */
+const drawn = new Map<string, ReturnType<typeof raw>>();
+
+function decoration(symbol: string, classes: string | undefined) {
+  const key = `${symbol} ${classes}`;
+  let text = drawn.get(key);
+  if (!text) {
+    const svg = (
+      <svg class={classes} aria-hidden="true">
+        <use href={`#${symbol}`} />
+      </svg>
+    );
+    text = raw(svg.toString());
+    drawn.set(key, text);
+  }
+  return text;
 }
 
 /** A template's or guest's picture: two letters on a tile ("Debian 12" gives De). */
