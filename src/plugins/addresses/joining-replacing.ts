@@ -8,21 +8,26 @@ import { replacements } from "./schema.ts";
 
 export function joinReplacing(context: ControllerContext, replacing: Replacing): void {
   const { hooks } = context;
+  const { endings } = replacing;
   context.settle(replaceLive, {
-    succeeded: (_task, { replacement }, { told, tied }) => replacing.verified(replacement, told, tied),
-    failed: (task, { replacement, again }, error) => replacing.failed(replacement, error, task, again),
+    succeeded: (_task, { replacement }, { told, tied }) => endings.verified(replacement, told, tied),
+    failed: (task, { replacement, again }, error) => endings.failed(replacement, error, task, again),
   });
   context.settle(checkReplaced, {
-    succeeded: (_task, { replacement }, { tied }) => replacing.verified(replacement, true, tied),
-    failed: (task, { replacement }, error) => replacing.failed(replacement, error, task),
+    succeeded: (_task, { replacement }, { tied }) => endings.verified(replacement, true, tied),
+    failed: (task, { replacement }, error) => endings.failed(replacement, error, task),
   });
   context.onReport(appliedReport, async ({ body }) =>
-    Value.Check(AppliedReport, body) ? replacing.applied(body.replacement, body.telling) : { statements: [] },
+    Value.Check(AppliedReport, body) ? endings.applied(body.replacement, body.telling) : { statements: [] },
   );
-  context.onStop(hooks.on(guestBeforeBoot, ({ guest, luggage }) => replacing.pack(guest, luggage)));
+  context.onStop(
+    hooks.on(guestBeforeBoot, async ({ guest, luggage, statements }) => {
+      statements.push(...(await replacing.pack(guest, luggage)));
+    }),
+  );
   context.onStop(
     hooks.on(bootJobEnded, async ({ queued, succeeded, effects }) => {
-      const more = await replacing.jobEnded(queued.guestUuid, queued.jobId, succeeded);
+      const more = await endings.jobEnded(queued.guestUuid, queued.jobId, succeeded);
       effects.statements.push(...more.statements);
       effects.events?.push(...(more.events ?? []));
       const { after } = effects;

@@ -18,6 +18,7 @@ const order: PayloadOf<typeof replaceLive> = {
   seed: null,
   tie: null,
   again: false,
+  unseen: false,
 };
 
 /** What the guest is like: how its scripts exit, or that its agent is silent then. */
@@ -31,7 +32,10 @@ interface Play {
 }
 
 /** How the task ends: "done", or the word of its failure. */
-async function outcome(play: Play, how: { attempt?: number; again?: boolean } = {}): Promise<string> {
+async function outcome(
+  play: Play,
+  how: { attempt?: number; again?: boolean; unseen?: boolean } = {},
+): Promise<string> {
   const clock = new PretendedClock();
   let run: ((operation: Operation, payload: typeof order) => Promise<unknown>) | null = null;
   let exit = 0;
@@ -75,7 +79,8 @@ async function outcome(play: Play, how: { attempt?: number; again?: boolean } = 
   if (!run) throw new Error("the operation was not registered");
   const task = run as (operation: Operation, payload: typeof order) => Promise<unknown>;
   let word: string | null = null;
-  void task(operation as unknown as Operation, { ...order, again: how.again ?? false }).then(
+  const { again = false, unseen = false } = how;
+  void task(operation as unknown as Operation, { ...order, again, unseen }).then(
     () => {
       word = "done";
     },
@@ -124,4 +129,11 @@ test("the guest has its old address again only where it says so, or where its ti
     expect(await outcome({ answer: hers, keep: codes.tooLate }, how)).toBe("addresses.rolledBack");
     expect(await outcome({ answer: hers, keep: codes.nothingHere }, how)).toBe("addresses.live.unknown");
   }
+});
+
+test("where a person says that the guest has it, nobody looks, but the guest must have kept it", async () => {
+  const how = { again: true, unseen: true };
+  expect(await outcome({}, how)).toBe("done");
+  expect(await outcome({ keep: codes.tooLate }, how)).toBe("addresses.rolledBack");
+  expect(await outcome({ isAwake: false }, how)).toBe("addresses.live.unknown");
 });

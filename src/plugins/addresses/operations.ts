@@ -140,7 +140,8 @@ export function startNode(context: NodeContext, look: Reach = reach): void {
     await operation.step("addresses.step.apply", null, () => apply(payload));
     context.report(appliedReport, { replacement: payload.replacement, telling: 0 });
     operation.progress(50);
-    const answers = await operation.step("addresses.step.verify", null, () => answersSoon(payload));
+    const answers =
+      payload.unseen || (await operation.step("addresses.step.verify", null, () => answersSoon(payload)));
     if (!answers) return operation.step("addresses.step.back", null, () => takeBack(payload, since));
     await operation.step("addresses.step.keep", null, () => keep(payload, since));
     operation.progress(80);
@@ -177,9 +178,10 @@ export function startNode(context: NodeContext, look: Reach = reach): void {
       const carried: unknown = JSON.parse(carry[carriedAs] ?? "null");
       if (!Value.Check(CarriedSeed, carried)) return;
       const { seed, replacement, telling } = carried;
-      await operation.step("addresses.step.seed", null, () =>
-        hypervisor.images.write(seed.path, renewalImage(seed.facts)),
-      );
+      if (seed)
+        await operation.step("addresses.step.seed", null, () =>
+          hypervisor.images.write(seed.path, renewalImage(seed.facts)),
+        );
       context.report(appliedReport, { replacement, telling });
     }),
   );

@@ -1,5 +1,6 @@
 /** Replacing addresses on a guest's page: its tab, badges, and the dialog. */
 import {
+  AppError,
   actedOn,
   type ControllerContext,
   constraintsOf,
@@ -12,6 +13,7 @@ import {
 } from "jimv";
 import {
   Button,
+  DangerDialog,
   Dialog,
   EmptyState,
   FieldRow,
@@ -31,9 +33,10 @@ import {
 import { networkSeeds } from "../boot-jobs/index.ts";
 import { type GuestBadge, type GuestDetail, guestBadges, guestService, guestTabs } from "../guests/index.ts";
 import { textOfHex } from "./ip.ts";
+import { actionsOf } from "./replacement-states.ts";
 import type { Replacing } from "./replacing.ts";
 import { ReplaceAddress } from "./requests.ts";
-import type { Replacement } from "./schema.ts";
+import { isStillHeld, type Replacement } from "./schema.ts";
 import type { Addresses } from "./service.ts";
 import { wordsOf } from "./words-replace.ts";
 
@@ -122,8 +125,20 @@ export function replacePages(context: ControllerContext, service: Addresses, rep
         },
       }),
   });
+  web.page({
+    method: "GET",
+    path: "/guests/{uuid}/addresses/confirm",
+    role: "operator",
+    async handle({ params, viewer }) {
+      const { name, uuid } = await guests.get(params.uuid ?? "");
+      const [row] = await replacing.open([uuid]);
+      if (!row) throw new AppError("notFound", "addresses.notReplacing");
+      return { fragment: confirmDialog(uuid, name, row, viewer) };
+    },
+  });
   for (const [action, act] of [
     ["again", (call: PageCall) => replacing.again(call.params.uuid ?? "", call.viewer.actor)],
+    ["confirm", (call: PageCall) => replacing.confirm(call.params.uuid ?? "", call.viewer.actor)],
     ["take-back", (call: PageCall) => replacing.takeBack(call.params.uuid ?? "")],
   ] as const)
     web.page({
@@ -153,6 +168,9 @@ function AddressesTab(p: {
   return (
     <>
       {open ? <OpenNotice guest={guest} row={open} viewer={viewer} /> : null}
+      {rows.filter(isStillHeld).map((row) => (
+        <HeldNotice row={row} viewer={viewer} />
+      ))}
       <Panel title={t("addresses.replace.booked")} count={booked.length} aside={replace}>
         {booked.length === 0 ? (
           <EmptyState
@@ -187,13 +205,16 @@ function AddressesTab(p: {
 function OpenNotice({ guest, row, viewer }: { guest: GuestDetail; row: Replacement; viewer: Viewer }) {
   const t = wordsOf(viewer.language);
   const args = { old: textOfHex(row.oldAddress), address: textOfHex(row.newAddress) };
-  const post = (action: string) => `/guests/${guest.uuid}/addresses/${action}`;
-  const mayAgain = row.failedWord !== null && (row.way === "live" || row.state === "applied");
+  const at = (action: string) => `/guests/${guest.uuid}/addresses/${action}`;
+  const actions = actionsOf(row);
   const buttons = mayReplace(viewer) ? (
     <Row>
-      {mayAgain ? <Button post={post("again")}>{t("addresses.replace.again")}</Button> : null}
-      {row.way === "boot" || row.failedWord !== null ? (
-        <Button post={post("take-back")}>{t("addresses.replace.takeBack")}</Button>
+      {actions.includes("again") ? <Button post={at("again")}>{t("addresses.replace.again")}</Button> : null}
+      {actions.includes("confirm") ? (
+        <Button dialogUrl={at("confirm")}>{t("addresses.replace.confirm")}</Button>
+      ) : null}
+      {actions.includes("takeBack") ? (
+        <Button post={at("take-back")}>{t("addresses.replace.takeBack")}</Button>
       ) : null}
     </Row>
   ) : null;
@@ -203,6 +224,28 @@ function OpenNotice({ guest, row, viewer }: { guest: GuestDetail; row: Replaceme
       {t(`addresses.replace.open.${state}`, args)}
       {row.failedWord === null ? null : ` ${viewer.say(row.failedWord, row.failedArgs ?? {})}`}
     </Notice>
+  );
+}
+
+/** What was given up, and is kept for the guest as long as it may have it. */
+function HeldNotice({ row, viewer }: { row: Replacement; viewer: Viewer }) {
+  const args = { old: textOfHex(row.oldAddress), address: textOfHex(row.newAddress) };
+  return <Notice tone="info">{wordsOf(viewer.language)("addresses.replace.held", args)}</Notice>;
+}
+
+function confirmDialog(uuid: string, name: string, row: Replacement, viewer: Viewer) {
+  const t = wordsOf(viewer.language);
+  const args = { name, old: textOfHex(row.oldAddress), address: textOfHex(row.newAddress) };
+  return (
+    <DangerDialog
+      lang={viewer.language}
+      id="confirm-address"
+      open
+      title={t("addresses.replace.confirmTitle", args)}
+      post={`/guests/${uuid}/addresses/confirm`}
+      victims={[t("addresses.replace.confirmVictim", args), t("addresses.replace.confirmCheck", args)]}
+      confirm={t("addresses.replace.confirm")}
+    />
   );
 }
 

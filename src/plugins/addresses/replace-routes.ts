@@ -3,7 +3,7 @@ import { type ControllerContext, Type } from "jimv";
 import { textOfHex } from "./ip.ts";
 import type { Replacing } from "./replacing.ts";
 import { ReplaceAddress } from "./requests.ts";
-import type { Replacement } from "./schema.ts";
+import { isStillHeld, type Replacement } from "./schema.ts";
 
 const GuestPath = Type.Object({ uuid: Type.String({ maxLength: 36 }) });
 const nullable = (description: string) => Type.Union([Type.String({ description }), Type.Null()]);
@@ -20,6 +20,10 @@ const ReplacementBody = Type.Object({
       "`planned`: booked. `applied`: the guest was told. `verified`: the new address answers, the old one was released. `rolledBack`: the guest has its old address. `failed`: nothing was changed",
   }),
   isOpen: Type.Boolean({ description: "The guest holds both addresses" }),
+  isHeld: Type.Boolean({
+    description:
+      "It was given up, and the guest may still have the new address: that stays the guest's until it was told anew, when JimV starts it the next time",
+  }),
   error: nullable("The word key of why it failed, or is not known to have worked"),
   taskId: nullable("The task that carries it out, or looks whether the guest answers"),
   createdAt: Type.Integer({ description: "UTC milliseconds" }),
@@ -35,6 +39,7 @@ const bodyOf = ({ id, guestUuid, mac, way, state, taskId, createdAt, changedAt, 
   way,
   state,
   isOpen: row.openFor !== null,
+  isHeld: isStillHeld({ state, owed: row.owed }),
   error: row.failedWord,
   taskId,
   createdAt,
@@ -88,9 +93,27 @@ export function replaceRoutes({ web }: Pick<ControllerContext, "web">, replacing
   });
 
   web.api({
+    method: "POST",
+    path: `${path}/confirm`,
+    summary: "Keep the new address although it does not answer, as of a guest that drops pings",
+    description:
+      "The guest must have been told. The old address is released. Of a live replacement the guest's agent keeps the change first.",
+    tag,
+    role: "operator",
+    params: GuestPath,
+    answer: { status: 204 },
+    async handle({ params, viewer }) {
+      await replacing.confirm(params.uuid, viewer.actor);
+      return {};
+    },
+  });
+
+  web.api({
     method: "DELETE",
     path,
     summary: "Give a replacement up that is not verified: the guest keeps its old address",
+    description:
+      "Where the guest may have been told of the new one, that stays its own until JimV has started it and told it anew.",
     tag,
     role: "operator",
     params: GuestPath,

@@ -48,6 +48,8 @@ export const replaceLive = defineTask({
     tie: Tie,
     /** A task before this one may have changed the guest already, and nobody heard how that ended. */
     again: Type.Boolean(),
+    /** A person says that the guest has its new address then: nobody looks whether it answers. */
+    unseen: Type.Boolean(),
   }),
   /**
    * `told`: the guest's seed says the new address, too, so that a reboot keeps it. `tied`: nothing but the new address
@@ -92,7 +94,12 @@ export const AppliedReport = Type.Object({ replacement: Uuid, telling: Type.Inte
 
 /** What travels with a boot, under this plugin's name in the luggage. */
 export const carriedAs = "addresses";
-export const CarriedSeed = Type.Object({ replacement: Uuid, telling: Type.Integer(), seed: NewSeed });
+/** `seed` is null where the boot alone is what was waited for. */
+export const CarriedSeed = Type.Object({
+  replacement: Uuid,
+  telling: Type.Integer(),
+  seed: Type.Union([NewSeed, Type.Null()]),
+});
 
 /** As `carriedAs`: what a guest's interface shall be under that was not tied anew before its start. */
 export const carriedTieAs = "addresses.tie";

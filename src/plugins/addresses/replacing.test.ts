@@ -7,6 +7,7 @@ import {
   eq,
   insert,
   type ReportEffects,
+  type Statement,
   type Task,
   timing,
   update,
@@ -15,7 +16,7 @@ import { makeStage, type Stage } from "../../../tests/support/stage.ts";
 import type { TaskCommand } from "../../core/road/contract.ts";
 import { bootJobsPlugin } from "../boot-jobs/index.ts";
 import { disksPlugin } from "../disks/index.ts";
-import { type Guest, guestInterfaces, guests, guestsPlugin } from "../guests/index.ts";
+import { type Guest, guestBeforeBoot, guestInterfaces, guests, guestsPlugin } from "../guests/index.ts";
 import { nodesPlugin } from "../nodes/index.ts";
 import { poolsPlugin } from "../pools/index.ts";
 import { tasksPlugin } from "../tasks/index.ts";
@@ -168,17 +169,17 @@ test("both are the guest's until the new one is verified; then the old one rests
   expect(await wordOf(ask(uuid))).toBe("addresses.replacing");
   // What boot jobs set up is what comes.
   expect((await stage.controller.use(addressService).values(uuid))?.ip).toBe("192.0.2.11");
-  await settle(replacing.verified(row.id, true, true));
+  await settle(replacing.endings.verified(row.id, true, true));
   expect(await booked(uuid)).toEqual(["192.0.2.11"]);
   expect(await rowOf(hexOf(10))).toMatchObject({ state: "resting", guestUuid: null });
   // Told twice, it changes nothing.
-  expect((await replacing.verified(row.id, true, true)).statements).toEqual([]);
+  expect((await replacing.endings.verified(row.id, true, true)).statements).toEqual([]);
 });
 
 test("one outside of all ranges is recorded, and dropped when it goes", async () => {
   const { uuid } = await guest("web");
   const row = await ask(uuid, { address: "203.0.113.9", prefix: 24, gateway: "203.0.113.1" });
-  await settle(replacing.verified(row.id, true, true));
+  await settle(replacing.endings.verified(row.id, true, true));
   expect(await booked(uuid)).toEqual(["203.0.113.9"]);
   expect(await stage.controller.use(addressService).values(uuid)).toMatchObject({
     ip: "203.0.113.9",
@@ -186,11 +187,11 @@ test("one outside of all ranges is recorded, and dropped when it goes", async ()
     gateway: "203.0.113.1",
   });
   const back = await ask(uuid, { pool: pool.id });
-  await settle(replacing.verified(back.id, true, true));
+  await settle(replacing.endings.verified(back.id, true, true));
   expect(await rowOf(stored("203.0.113.9"))).toBeNull();
   // A pool that is made around a recorded address takes it over.
   const again = await ask(uuid, { address: "203.0.113.9", prefix: 24 });
-  await settle(replacing.verified(again.id, true, true));
+  await settle(replacing.endings.verified(again.id, true, true));
   const around = {
     name: "wan",
     first: "203.0.113.5",
@@ -221,17 +222,18 @@ test("a live one that failed before anything changed lets go; one whose end nobo
     return row;
   };
   const first = await begun();
-  await settle(replacing.failed(first.id, { word: "addresses.live.denied", args: {} }, task({})));
+  await settle(replacing.endings.failed(first.id, { word: "addresses.live.denied", args: {} }, task({})));
   expect(await replacing.ofGuest(uuid)).toMatchObject([{ state: "failed", openFor: null }]);
   expect((await rowOf(first.newAddress))?.state).toBe("resting");
   stage.clock.pass(1000);
   const second = await begun();
-  await settle(replacing.failed(second.id, { word: "task.expired", args: {} }, task({})));
+  await settle(replacing.endings.failed(second.id, { word: "task.expired", args: {} }, task({})));
   expect((await replacing.ofGuest(uuid))[0]).toMatchObject({ state: "planned", openFor: uuid });
   expect((await rowOf(second.newAddress))?.state).toBe("used");
   await replacing.takeBack(uuid);
   // The guest may have been told: it is told anew what it has.
   expect((await replacing.ofGuest(uuid))[0]).toMatchObject({ state: "rolledBack", owed: true });
+  expect(await rowOf(second.newAddress)).toMatchObject({ state: "used", guestUuid: uuid });
 });
 
 /** A guest that runs on a node that is there. */
@@ -268,7 +270,7 @@ test("tried again, nothing is let go whatever comes: the guest may have been tol
     const command = await live();
     expect(command.payload).toMatchObject({ again: true, now: "192.0.2.11/24", old: "192.0.2.10/24" });
     expect(await newest(uuid)).toMatchObject({ failedWord: null, taskId: command.id });
-    expect(await wordOf(replacing.again(uuid, someone))).toBe("addresses.replacing");
+    expect(await wordOf(replacing.again(uuid, someone))).toBe("addresses.underWay");
     await failWith(command, word);
     expect(await newest(uuid)).toMatchObject({ openFor: uuid, failedWord: word });
     for (const hex of [oldAddress, newAddress]) expect((await rowOf(hex))?.state).toBe("used");
@@ -303,7 +305,7 @@ test("a second attempt of one task lets go only when the guest itself took the c
   for (const word of ["addresses.live.off", "addresses.live.taken", "addresses.rolledBack"]) {
     const row = (await newest(uuid)) ?? (await ask(uuid));
     await stage.store.run(update(replacements, { way: "live", owed: false }, eq(replacements.id, row.id)));
-    await settle(replacing.failed(row.id, { word, args: {} }, task({ attempts: 2 })));
+    await settle(replacing.endings.failed(row.id, { word, args: {} }, task({ attempts: 2 })));
     ends.push([(await newest(uuid))?.state, (await rowOf(row.newAddress))?.state]);
   }
   expect(ends).toEqual([
@@ -311,6 +313,163 @@ test("a second attempt of one task lets go only when the guest itself took the c
     ["planned", "used"],
     ["rolledBack", "resting"],
   ]);
+});
+
+/** What a start books, as the guests' plugin does. */
+async function packed(of: Guest) {
+  const luggage = { carry: {} as Record<string, string>, moreMs: 0 };
+  const statements = await replacing.pack(of, luggage);
+  const carried = luggage.carry.addresses ? JSON.parse(luggage.carry.addresses) : null;
+  const isBooked = () =>
+    stage.store.batch(statements).then(
+      () => true,
+      () => false,
+    );
+  return { carried, isBooked };
+}
+
+test("given up after the guest may have been told, the new one stays its own until the guest is told anew", async () => {
+  const web = await runner("web");
+  const { uuid } = web;
+  const { oldAddress, newAddress } = await ask(uuid, { when: "now" });
+  await failWith(await live(), "addresses.live.unknown");
+  await replacing.takeBack(uuid);
+  expect(await newest(uuid)).toMatchObject({ state: "rolledBack", openFor: null, owed: true });
+  expect(await rowOf(newAddress)).toMatchObject({ state: "used", guestUuid: uuid });
+  // It is not the guest's for anything else, and nobody else's.
+  const service = stage.controller.use(addressService);
+  expect(await booked(uuid)).toEqual(["192.0.2.10"]);
+  expect((await service.values(uuid))?.ip).toBe("192.0.2.10");
+  expect(await wordOf(ask(uuid, { old: "192.0.2.11" }))).toBe("addresses.notHers");
+  expect(await wordOf(ask((await guest("db")).uuid, { address: "192.0.2.11" }))).toBe("addresses.inUse");
+  // A live change would take the old one away alone.
+  expect(await wordOf(ask(uuid, { when: "now" }))).toBe("addresses.live.held");
+
+  const { carried, isBooked } = await packed(web);
+  expect(carried.seed.facts.interfaces[0].addressing.addresses).toEqual(["192.0.2.10/24"]);
+  expect(await isBooked()).toBe(true);
+  const told = { replacement: carried.replacement, telling: carried.telling };
+  await stage.report("addresses.applied", { ...told, telling: carried.telling - 1 });
+  expect((await rowOf(newAddress))?.state).toBe("used");
+  await stage.report("addresses.applied", told);
+  expect(await rowOf(newAddress)).toMatchObject({ state: "resting", guestUuid: null });
+  expect((await rowOf(oldAddress))?.state).toBe("used");
+  expect(await newest(uuid)).toMatchObject({ state: "rolledBack", owed: false });
+  expect((await packed(web)).carried).toBeNull();
+});
+
+test("without a seed or a boot job it is the boot itself that takes back what was given up", async () => {
+  const plain = await guest("plain", { state: "running", init: "none", seedPath: null });
+  await stage.report("guests.details", {
+    uuid: plain.uuid,
+    xml: "<domain/>",
+    screen: null,
+    agentMayRun: true,
+  });
+  const { newAddress } = await ask(plain.uuid, { when: "now" });
+  await failWith(await live(), "addresses.live.unknown");
+  await replacing.takeBack(plain.uuid);
+  const { carried, isBooked } = await packed(plain);
+  expect(carried.seed).toBeNull();
+  expect(await isBooked()).toBe(true);
+  const { replacement, telling } = carried;
+  await stage.report("addresses.applied", { replacement, telling });
+  expect((await rowOf(newAddress))?.state).toBe("resting");
+});
+
+test("what was given up is let go, too, when a later replacement has been told", async () => {
+  const web = await runner("web");
+  const first = await ask(web.uuid, { when: "now" });
+  await failWith(await live(), "addresses.live.unknown");
+  await replacing.takeBack(web.uuid);
+  stage.clock.pass(1000);
+  const second = await ask(web.uuid);
+  expect(second).toMatchObject({ oldAddress: first.oldAddress, newAddress: hexOf(12) });
+  const { carried, isBooked } = await packed(web);
+  expect(carried.seed.facts.interfaces[0].addressing.addresses).toEqual(["192.0.2.12/24"]);
+  expect(await isBooked()).toBe(true);
+  const { replacement, telling } = carried;
+  await stage.report("addresses.applied", { replacement, telling });
+  expect((await rowOf(first.newAddress))?.state).toBe("resting");
+  expect([(await rowOf(hexOf(10)))?.state, (await rowOf(hexOf(12)))?.state]).toEqual(["used", "used"]);
+});
+
+test("of a start and a giving up in the same moment, one is decided anew", async () => {
+  const web = await guest("web");
+  const { newAddress } = await ask(web.uuid);
+  // The start read first, and is booked last.
+  const start = await packed(web);
+  await replacing.takeBack(web.uuid);
+  expect((await rowOf(newAddress))?.state).toBe("resting");
+  expect(await start.isBooked()).toBe(false);
+  expect((await packed(web)).carried).toBeNull();
+
+  // The giving up read first.
+  stage.clock.pass(1000);
+  await ask(web.uuid);
+  const [row] = await replacing.open([web.uuid]);
+  if (!row) throw new Error("none is open");
+  expect(await (await packed(web)).isBooked()).toBe(true);
+  const late = replacing.endings.givenUp(row);
+  expect(
+    await settle(late).then(
+      () => "written",
+      () => "refused",
+    ),
+  ).toBe("refused");
+  // Whoever reads it now knows that a boot may have told the guest.
+  await replacing.takeBack(web.uuid);
+  expect(await newest(web.uuid)).toMatchObject({ state: "rolledBack", owed: true });
+  expect((await rowOf(row.newAddress))?.state).toBe("used");
+});
+
+test("the start of a guest takes the telling along, and counts it", async () => {
+  const web = await runner("web");
+  await stage.store.run(update(guests, { state: "off" }, eq(guests.uuid, web.uuid)));
+  const row = await ask(web.uuid);
+  await stage.store.run(update(replacements, { telling: 4 }, eq(replacements.id, row.id)));
+  const luggage = { carry: {} as Record<string, string>, moreMs: 0 };
+  const statements: Statement[] = [];
+  await context.hooks.run(guestBeforeBoot, { guest: web, luggage, statements });
+  await stage.store.batch(statements);
+  expect(JSON.parse(luggage.carry.addresses ?? "{}")).toMatchObject({ replacement: row.id, telling: 5 });
+  expect(await newest(web.uuid)).toMatchObject({ telling: 5, state: "planned" });
+});
+
+test("confirmed, the new one is the guest's although nobody sees it answer", async () => {
+  const web = await runner("web");
+  const row = await ask(web.uuid);
+  expect(await wordOf(replacing.confirm(web.uuid, someone))).toBe("addresses.notTold");
+  const { carried, isBooked } = await packed(web);
+  await isBooked();
+  await stage.report("addresses.applied", { replacement: row.id, telling: carried.telling });
+  const check = await stage.command("addresses.check");
+  await replacing.confirm(web.uuid, someone);
+  expect(await newest(web.uuid)).toMatchObject({ state: "verified", openFor: null, owed: false });
+  expect([(await rowOf(row.oldAddress))?.state, (await rowOf(row.newAddress))?.state]).toEqual([
+    "resting",
+    "used",
+  ]);
+  expect(await context.tasks.get(check.id)).toMatchObject({ cancelRequested: true });
+  // What the check says now changes nothing.
+  await failWith(check, "addresses.noAnswer");
+  expect(await newest(web.uuid)).toMatchObject({ state: "verified", failedWord: null });
+  expect(await wordOf(replacing.confirm(web.uuid, someone))).toBe("addresses.notReplacing");
+});
+
+test("confirmed while it runs, its agent keeps the change and nobody looks from outside", async () => {
+  const { uuid } = await runner("web");
+  const row = await ask(uuid, { when: "now" });
+  const first = await live();
+  expect(first.payload).toMatchObject({ unseen: false });
+  expect(await wordOf(replacing.confirm(uuid, someone))).toBe("addresses.underWay");
+  await failWith(first, "addresses.live.unknown");
+  await replacing.confirm(uuid, someone);
+  const confirmed = await live();
+  expect(confirmed.payload).toMatchObject({ again: true, unseen: true });
+  await stage.end(confirmed, { state: "succeeded", result: { told: true, tied: true } });
+  expect(await newest(uuid)).toMatchObject({ state: "verified" });
+  expect((await rowOf(row.oldAddress))?.state).toBe("resting");
 });
 
 test("of two that type the same address in at once, one gets it", async () => {
@@ -384,7 +543,9 @@ test("the guest's page offers it, shows what is under way, and the API says the 
   const page = await (await admin.ask(tab)).text();
   expect(page).toContain("192.0.2.11 planned");
   expect(page).toContain("Give up");
-  expect((await admin.ask(`${at}/again`, { method: "POST" })).status).toBe(409);
+  expect(page).not.toContain("/addresses/confirm");
+  for (const action of ["again", "confirm"])
+    expect((await admin.ask(`${at}/${action}`, { method: "POST" })).status).toBe(409);
   const reader = await stage.token("reader");
   expect((await reader.ask(at, { json: { when: "boot" } })).status).toBe(403);
   expect((await admin.ask(at, { method: "DELETE" })).status).toBe(204);
@@ -392,4 +553,25 @@ test("the guest's page offers it, shows what is under way, and the API says the 
     items: [{ state: "rolledBack", isOpen: false }],
   });
   expect((await reader.ask("/api/v1/guests/none/addresses/replace")).status).toBe(404);
+
+  // Told and silent: it can be confirmed, in a dialog that says what that means; or given up, and is held.
+  const silence = async () => {
+    stage.clock.pass(1000);
+    const { id } = await ask(uuid);
+    const set = { state: "applied", failedWord: "addresses.noAnswer", failedArgs: { address: "x" } } as const;
+    await stage.store.run(update(replacements, set, eq(replacements.id, id)));
+  };
+  await silence();
+  expect(await (await admin.ask(tab)).text()).toContain(`/guests/${uuid}/addresses/confirm`);
+  const confirm = await (await admin.ask(`/guests/${uuid}/addresses/confirm`)).text();
+  expect(confirm).toContain("192.0.2.10 is released");
+  expect((await reader.ask(`${at}/confirm`, { method: "POST" })).status).toBe(403);
+  expect((await admin.ask(`${at}/confirm`, { method: "POST" })).status).toBe(204);
+  expect(await (await admin.ask(at)).json()).toMatchObject({ items: [{ state: "verified" }, {}] });
+  await silence();
+  expect((await admin.ask(at, { method: "DELETE" })).status).toBe(204);
+  expect(await (await admin.ask(at)).json()).toMatchObject({
+    items: [{ state: "rolledBack", isOpen: false, isHeld: true }, {}, {}],
+  });
+  expect(await (await admin.ask(tab)).text()).toContain("was given up, and the guest may still have it");
 });

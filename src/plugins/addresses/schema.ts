@@ -1,5 +1,5 @@
 /** Address pools, and every address that is not simply free. */
-import { bigint, bool, index, integer, json, type Row, table, text, time, unique } from "jimv";
+import { and, bigint, bool, eq, index, integer, json, type Row, table, text, time, unique } from "jimv";
 
 /** Addresses are kept as 32 hexadecimal digits (`ip.ts`), so that text order is their order. */
 const digits = 32;
@@ -96,7 +96,7 @@ export const replacements = table(
     /** `live`: through the guest agent, now. `boot`: at the next start. */
     way: text<"live" | "boot">(8).notNull(),
     state: text<ReplacementState>(16).notNull(),
-    /** Counts what the guest's seed was told for it: each telling needs another instance-id. */
+    /** Counts up with each boot that takes it along, and with its end: each telling needs another instance-id. */
     telling: integer().notNull(),
     /** The guest's own files don't say yet what is booked: they are told before its next boot. */
     owed: bool().notNull(),
@@ -115,3 +115,12 @@ export const replacements = table(
   ],
 );
 export type Replacement = Row<typeof replacements>;
+
+/**
+ * Given up after the guest may have been told: it may have the new address, which stays booked to it and is nobody
+ * else's until the guest was told anew.
+ */
+export const stillHeld = and(eq(replacements.state, "rolledBack"), eq(replacements.owed, true));
+/** As `stillHeld`, of a row. */
+export const isStillHeld = ({ state, owed }: Pick<Replacement, "state" | "owed">): boolean =>
+  state === "rolledBack" && owed;

@@ -12,6 +12,7 @@ import {
   gte,
   inArray,
   insert,
+  isNotNull,
   lt,
   lte,
   or,
@@ -34,6 +35,7 @@ import {
   ipPools,
   type Replacement,
   replacements,
+  stillHeld,
 } from "./schema.ts";
 import { tieAnew } from "./tying.ts";
 import { addressView, type Counts, poolView } from "./view.ts";
@@ -404,8 +406,8 @@ export class Addresses implements AddressService {
   }
 
   async booked(guestUuids: readonly string[]): Promise<Map<string, string[]>> {
-    const coming = new Set((await this.replacing(guestUuids)).map((row) => row.newAddress));
-    const rows = (await this.of(guestUuids)).filter((row) => !coming.has(row.address));
+    const notHers = new Set((await this.replacing(guestUuids)).map((row) => row.newAddress));
+    const rows = (await this.of(guestUuids)).filter((row) => !notHers.has(row.address));
     // IPv4 stands before all global IPv6 on the line of addresses.
     return new Map(
       [...Map.groupBy(rows, (row) => row.guestUuid ?? "")].map(([uuid, own]) => [
@@ -415,9 +417,11 @@ export class Addresses implements AddressService {
     );
   }
 
-  /** Replacements under way: their new address is held, and not yet the guest's. */
+  /** Replacements whose new address is held, and not yet, or no longer, the guest's. */
   private replacing(guestUuids: readonly string[]): Promise<Replacement[]> {
-    return this.ground.store.select(replacements, { where: inArray(replacements.openFor, guestUuids) });
+    return this.ground.store.select(replacements, {
+      where: and(inArray(replacements.guestUuid, guestUuids), or(isNotNull(replacements.openFor), stillHeld)),
+    });
   }
 
   /** The pools of a guest's addresses. */
@@ -427,10 +431,11 @@ export class Addresses implements AddressService {
   }
 
   async values(guestUuid: string): Promise<AddressValues | null> {
-    const [replaced] = await this.replacing([guestUuid]);
     // What a boot sets up is the address that comes, where one does at a boot.
-    const hidden = replaced?.way === "boot" ? replaced.oldAddress : replaced?.newAddress;
-    const row = (await this.of([guestUuid])).find(({ address }) => address !== hidden);
+    const hidden = (await this.replacing([guestUuid])).map((each) =>
+      each.openFor !== null && each.way === "boot" ? each.oldAddress : each.newAddress,
+    );
+    const row = (await this.of([guestUuid])).find(({ address }) => !hidden.includes(address));
     if (!row) return null;
     const { family } = addressOf(row.address);
     const pool = row.poolId === "" ? null : await this.row(row.poolId);

@@ -1,5 +1,17 @@
 /** How a guest is told of its address: the way that is open to it, its new seed, and what travels with a boot. */
-import { AppError, and, type ControllerContext, desc, eq, fieldError, type Static, tasks } from "jimv";
+import {
+  AppError,
+  and,
+  type ControllerContext,
+  desc,
+  eq,
+  fieldError,
+  isNull,
+  type Statement,
+  type Static,
+  tasks,
+  update,
+} from "jimv";
 import { bootJobsService, networkSeeds } from "../boot-jobs/index.ts";
 import { type Addressing, type BootLuggage, type Guest, guestInterfaces } from "../guests/index.ts";
 import { nodeService } from "../nodes/index.ts";
@@ -7,7 +19,14 @@ import type { Candidate, Candidates } from "./candidates.ts";
 import { addressOf, textOfHex } from "./ip.ts";
 import { type CarriedSeed, carriedAs, type NewSeed } from "./replace-tasks.ts";
 import type { ReplaceAddress } from "./requests.ts";
-import { type AddressRow, addresses, type Replacement, replacements } from "./schema.ts";
+import {
+  type AddressRow,
+  addresses,
+  isStillHeld,
+  type Replacement,
+  replacements,
+  stillHeld,
+} from "./schema.ts";
 
 export class Telling {
   constructor(
@@ -75,7 +94,11 @@ export class Telling {
     const cards = await store.select(guestInterfaces, {
       where: eq(guestInterfaces.guestUuid, guest.uuid),
     });
-    const booked = await store.select(addresses, { where: eq(addresses.guestUuid, guest.uuid) });
+    const lost = (
+      await store.select(replacements, { where: and(eq(replacements.guestUuid, guest.uuid), stillHeld) })
+    ).map(({ newAddress }) => newAddress);
+    const hers = await store.select(addresses, { where: eq(addresses.guestUuid, guest.uuid) });
+    const booked = hers.filter(({ address }) => !lost.includes(address));
     const interfaces = [];
     for (const { mac } of cards.sort((a, b) => a.position - b.position)) {
       const addressing: Addressing = { addresses: [], gateways: [], dns: [] };
@@ -98,29 +121,48 @@ export class Telling {
     return { path: guest.seedPath, facts: { instanceId, hostname, userName, interfaces } };
   }
 
-  /** Puts what a guest is owed into its boot's luggage: a new seed, or the boot job. */
-  async pack(guest: Guest, luggage: BootLuggage): Promise<void> {
-    const row = await this.ground.store.first(replacements, {
+  /**
+   * Puts what a guest is owed into its boot's luggage: a new seed, or the boot job. The statements must be written in
+   * the batch that books the boot: it does not happen if the replacement has changed since it was read here, and whoever
+   * reads it afterwards sees that a boot has taken it along.
+   */
+  async pack(guest: Guest, luggage: BootLuggage): Promise<Statement[]> {
+    const { store } = this.ground;
+    const row = await store.first(replacements, {
       where: and(eq(replacements.guestUuid, guest.uuid), eq(replacements.owed, true)),
       orderBy: desc(replacements.createdAt),
     });
-    if (!row) return;
-    if (guest.seedPath === null) return this.queueJob(row);
-    const fresh = await this.ground.store.first(addresses, { where: eq(addresses.address, row.newAddress) });
-    const isComing = row.openFor !== null && fresh !== null;
-    const candidate = isComing ? { hex: row.newAddress, ...(await this.candidates.setUpOf(fresh)) } : null;
-    const seed = await this.seedOf(guest, row, candidate);
-    if (!seed) return;
-    const carried: Static<typeof CarriedSeed> = { replacement: row.id, telling: row.telling, seed };
+    if (!row) return [];
+    const telling = row.telling + 1;
+    const same = row.openFor === null ? isNull(replacements.openFor) : eq(replacements.openFor, row.openFor);
+    const counted = update(
+      replacements,
+      { telling },
+      and(eq(replacements.id, row.id), eq(replacements.telling, row.telling), same),
+      { expect: 1 },
+    );
+    let seed: Static<typeof NewSeed> | null = null;
+    if (guest.seedPath !== null) {
+      const fresh = await store.first(addresses, { where: eq(addresses.address, row.newAddress) });
+      const isComing = row.openFor !== null && fresh !== null;
+      const candidate = isComing ? { hex: row.newAddress, ...(await this.candidates.setUpOf(fresh)) } : null;
+      seed = await this.seedOf(guest, { ...row, telling }, candidate);
+    } else if (row.jobId !== null) {
+      await this.queueJob(row.guestUuid, row.jobId);
+      return [counted];
+    } else if (!isStillHeld(row)) return [];
+    // Without a seed, whatever was changed while it ran is lost by the boot itself.
+    const carried: Static<typeof CarriedSeed> = { replacement: row.id, telling, seed };
     luggage.carry[carriedAs] = JSON.stringify(carried);
+    return [counted];
   }
 
   /** Right before the boot jobs pack: one that was taken back or has expired is queued again. */
-  private async queueJob(row: Replacement): Promise<void> {
+  private async queueJob(guestUuid: string, jobId: string): Promise<void> {
     const jobs = this.ground.find(bootJobsService);
-    if (!jobs || row.jobId === null) return;
+    if (!jobs) return;
     try {
-      await jobs.queue([row.guestUuid], [row.jobId], { kind: "system", name: "addresses" });
+      await jobs.queue([guestUuid], [jobId], { kind: "system", name: "addresses" });
     } catch (error) {
       if (!(error instanceof AppError) || error.word !== "boot-jobs.queuedAlready") throw error;
     }

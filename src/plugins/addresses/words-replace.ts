@@ -68,7 +68,14 @@ export const replaceTexts = {
     "addresses.replace.open.applied":
       "The guest was told to have {address} instead of {old}. Once it answers there, {old} is released.",
     "addresses.replace.again": "Try again",
+    "addresses.replace.confirm": "Confirm",
+    "addresses.replace.confirmTitle": "Keep {address} for {name}?",
+    "addresses.replace.confirmVictim": "{old} is released: others may get it.",
+    "addresses.replace.confirmCheck":
+      "Nobody has seen {address} answer. Look at the guest's console first, whether it has that address.",
     "addresses.replace.takeBack": "Give up",
+    "addresses.replace.held":
+      "{address} was given up, and the guest may still have it. It is kept for this guest until JimV starts it the next time, and tells it to have {old} again.",
     "addresses.replacing":
       "An address of this guest is being replaced already. Wait for its end, or give it up.",
     "addresses.notReplacing": "No address of this guest is being replaced.",
@@ -94,11 +101,13 @@ export const replaceTexts = {
     "addresses.underWay": "{name} is just being told of its new address. Wait for the end of that.",
     "addresses.notTold": "{name} was not told of its new address yet. Stop and start it.",
     "addresses.noAnswer":
-      "{address} does not answer. Look at the guest's console: if it has the address, look for a firewall; else give the replacement up.",
+      "{address} does not answer. Look at the guest's console: if it has the address, confirm it, or look for a firewall; else give the replacement up.",
     "addresses.rolledBack": "{address} did not answer, and the guest has its old address again.",
     "addresses.live.windows": "{name} runs Windows, where the address can only be changed at its start.",
     "addresses.live.notRunning": "{name} does not run. Start it, or replace its address at the next start.",
     "addresses.live.off": "The guest does not run. Its address was not changed.",
+    "addresses.live.held":
+      "{name} may still have {address}, which was given up. Start it anew first, or replace its address at the next start.",
     "addresses.live.gone":
       "The guest does not run any more, and may have been told before it went off. Start it and try again, or give up.",
     "addresses.live.silent":
@@ -111,7 +120,7 @@ export const replaceTexts = {
     "addresses.live.noTools":
       "The guest lacks ip, awk or a folder /run. Replace its address at the next start.",
     "addresses.live.unknown":
-      "Nobody heard how the change ended: the guest agent fell silent. The guest holds both addresses; try again, or give up.",
+      "Nobody heard how the change ended: the guest agent fell silent. The guest holds both addresses; try again, confirm the new one, or give up.",
   },
   "zh-CN": {
     "task.addresses.replace": "更换 {name} 的地址",
@@ -174,7 +183,13 @@ export const replaceTexts = {
       "下次由 JimV 启动此虚拟机时，{old} 将更换为 {address}；在虚拟机内部重启不会更换。",
     "addresses.replace.open.applied": "已通知虚拟机使用 {address} 代替 {old}。新地址应答后即释放 {old}。",
     "addresses.replace.again": "重试",
+    "addresses.replace.confirm": "确认",
+    "addresses.replace.confirmTitle": "为 {name} 保留 {address}？",
+    "addresses.replace.confirmVictim": "{old} 将被释放，可分配给其他虚拟机。",
+    "addresses.replace.confirmCheck": "尚未看到 {address} 应答。请先在虚拟机控制台确认它已使用此地址。",
     "addresses.replace.takeBack": "放弃",
+    "addresses.replace.held":
+      "{address} 已放弃，但虚拟机可能仍在使用。在 JimV 下次启动此虚拟机并通知其恢复 {old} 之前，该地址为它保留。",
     "addresses.replacing": "此虚拟机的地址正在更换。请等待其结束，或先放弃。",
     "addresses.notReplacing": "此虚拟机没有正在更换的地址。",
     "addresses.guestNotThere": "{name} 正在创建或删除，或创建失败，不能更换其地址。",
@@ -194,11 +209,12 @@ export const replaceTexts = {
     "addresses.underWay": "正在通知 {name} 其新地址，请等待结束。",
     "addresses.notTold": "{name} 尚未得知其新地址，请将其关机后再启动。",
     "addresses.noAnswer":
-      "{address} 没有应答。请查看虚拟机控制台：如果它已有此地址，请检查防火墙；否则请放弃更换。",
+      "{address} 没有应答。请查看虚拟机控制台：如果它已有此地址，请确认或检查防火墙；否则请放弃更换。",
     "addresses.rolledBack": "{address} 没有应答，虚拟机已恢复原地址。",
     "addresses.live.windows": "{name} 运行 Windows，其地址只能在启动时更改。",
     "addresses.live.notRunning": "{name} 未运行。请启动它，或在下次启动时更换地址。",
     "addresses.live.off": "虚拟机未运行，地址未更改。",
+    "addresses.live.held": "{name} 可能仍在使用已放弃的 {address}。请先重新启动它，或在下次启动时更换地址。",
     "addresses.live.gone": "虚拟机已不再运行，关机前可能已得知新地址。请启动后重试，或放弃更换。",
     "addresses.live.silent":
       "客户机代理没有应答。请在虚拟机内安装 qemu-guest-agent，或在下次启动时更换地址。",
@@ -207,7 +223,8 @@ export const replaceTexts = {
     "addresses.live.taken": "{address} 已有应答：另一台机器正在使用。请将其保留，并另选地址。",
     "addresses.live.noCard": "虚拟机没有网卡 {mac}，地址未更改。",
     "addresses.live.noTools": "虚拟机缺少 ip、awk 或 /run 目录。请在下次启动时更换地址。",
-    "addresses.live.unknown": "客户机代理失去应答，无法得知更改结果。虚拟机保留两个地址；请重试或放弃。",
+    "addresses.live.unknown":
+      "客户机代理失去应答，无法得知更改结果。虚拟机保留两个地址；请重试、确认新地址或放弃。",
   },
 } as const;
 

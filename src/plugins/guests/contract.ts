@@ -213,8 +213,15 @@ export interface BootLuggage {
 /** The part of a payload that the luggage makes; nothing where there is none. */
 export const carried = ({ carry }: BootLuggage): { carry?: string } =>
   Object.keys(carry).length > 0 ? { carry: JSON.stringify(carry) } : {};
-/** Runs before a guest is started; a handler that throws an AppError refuses it. */
-export const guestBeforeBoot = defineHook<{ guest: Guest; luggage: BootLuggage }>("guest.beforeBoot");
+/**
+ * Runs before a guest is started; a handler that throws an AppError refuses it. What handlers add is written in the batch
+ * that books the start; where an `expect` of it refuses, the start is decided anew and the hook runs again.
+ */
+export const guestBeforeBoot = defineHook<{
+  guest: Guest;
+  luggage: BootLuggage;
+  statements: Statement[];
+}>("guest.beforeBoot");
 /** A guest that is being booked: none of its rows is in the store yet. */
 export interface NewGuest {
   guest: Guest;

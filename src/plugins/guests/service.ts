@@ -336,14 +336,15 @@ export class Guests extends GuestReading implements GuestService {
     return node;
   }
 
-  /** The statements that book memory and vCPUs for a start. @throws AppError conflict where they don't fit */
+  /** The statements that book memory and vCPUs for a start, and what goes along with it. @throws AppError conflict where they don't fit */
   private async bookStart(guest: Guest, luggage: BootLuggage): Promise<Statement[]> {
     const place = nodePlace(guest.nodeName);
     const versions = await this.bookings.read([place]);
     const node = readyNode(await this.node(guest));
     await this.capacity.demandFit(node, guest, { except: guest.uuid });
-    await this.ground.hooks.run(guestBeforeBoot, { guest, luggage });
-    return this.bookings.claim(versions, [place]);
+    const statements: Statement[] = [];
+    await this.ground.hooks.run(guestBeforeBoot, { guest, luggage, statements });
+    return [...this.bookings.claim(versions, [place]), ...statements];
   }
 
   private async checkNewName(guest: Guest, name: string): Promise<void> {
