@@ -43,8 +43,10 @@ export async function answerPage(
   // Read before the page is made: what happens meanwhile then comes through the stream.
   const after = partial ? 0 : await needs.cursor();
   const { viewer } = visitor;
+  // While the page is made: its figures are questions of their own.
+  const nav = route.method === "GET" && !partial ? navOf(viewer, needs) : null;
   const answer = await route.handle({ params, url, form, viewer, request, address, partial });
-  return render(answer, { url, viewer, partial, after, request }, needs);
+  return render(answer, { url, viewer, partial, after, request, nav }, needs);
 }
 
 interface Rendering {
@@ -53,6 +55,8 @@ interface Rendering {
   partial: boolean;
   after: number;
   request: Request;
+  /** Asked for ahead, where a whole page is expected. */
+  nav: ReturnType<typeof navOf> | null;
 }
 
 async function render(answer: PageAnswer, call: Rendering, needs: PagesDependencies): Promise<Response> {
@@ -65,7 +69,7 @@ async function render(answer: PageAnswer, call: Rendering, needs: PagesDependenc
   const status = answer.status ?? 200;
   if (frame === "bare") return html(document(await text(page)), status, headers, call.request);
   const { viewer, url } = call;
-  const nav = frame === "full" ? await navOf(viewer, needs) : [];
+  const nav = frame === "full" ? await (call.nav ?? navOf(viewer, needs)) : [];
   const live = isSignedIn(viewer) && (frame === "full" || views.length > 0);
   const stream = live ? streamAddress(views, call.after) : null;
   const framed = needs.shell.frame({

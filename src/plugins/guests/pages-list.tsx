@@ -28,9 +28,12 @@ export const listLive = "guests";
 export async function listPage(state: Asked, viewer: Viewer, needs: PageNeeds) {
   const lang = viewer.language;
   const t = wordsOf(lang);
-  const [counts, foreign] = await Promise.all([needs.service.counts(), needs.service.foreign()]);
+  const [counts, foreign, found] = await Promise.all([
+    needs.service.counts(),
+    needs.service.foreign(),
+    state.show === "foreign" ? { items: [], total: 0 } : foundBy(state, needs),
+  ]);
   const total = sumOf(counts);
-  const found = state.show === "foreign" ? { items: [], total: 0 } : await foundBy(state, needs);
   const segments = (
     <GuestSegments counts={counts} foreign={foreign.length} show={state.show} viewer={viewer} />
   );
