@@ -70,10 +70,10 @@ export interface AddressService {
   need(id: string): Promise<IpPoolView>;
   /** @throws AppError invalid at a field, conflict (name taken, ranges overlap) */
   create(request: CreateIpPool): Promise<IpPoolView>;
-  /** Also grows and shrinks it. @throws AppError notFound, invalid, conflict (used addresses would be outside) */
+  /** Also grows and shrinks it. @throws AppError notFound, invalid, conflict (used or reserved addresses would be outside) */
   change(id: string, request: CreateIpPool): Promise<IpPoolView>;
-  /** @throws AppError notFound, conflict while an address is used */
-  remove(id: string): Promise<void>;
+  /** @throws AppError notFound, conflict while an address is used, or reserved and not said to go along */
+  remove(id: string, options?: { withReserved?: boolean }): Promise<void>;
 
   /** Addresses that are not simply free, in order. */
   held(

@@ -190,7 +190,11 @@ export function deleteDialog(pool: IpPoolView, viewer: Viewer) {
       open
       title={t("addresses.page.deleteTitle", args)}
       post={`${hrefOf(pool.id)}/delete`}
-      victims={[t("addresses.page.deleteVictim", args)]}
+      fields={{ reserved: String(pool.reserved) }}
+      victims={[
+        t("addresses.page.deleteVictim", args),
+        ...(pool.reserved > 0 ? [t("addresses.page.deleteReserved", { count: pool.reserved })] : []),
+      ]}
       confirm={say(viewer.language, "action.delete")}
     />
   );

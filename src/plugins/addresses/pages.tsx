@@ -259,7 +259,11 @@ function changing({ context: { web }, service }: Needs): void {
     path: "/ip-pools/{id}/delete",
     role,
     async handle(call) {
-      await service.remove(call.params.id ?? "");
+      // The dialog has named how many there are; more than those make it ask again.
+      const { id = "" } = call.params;
+      const { reserved } = await service.need(id);
+      const seen = Number(call.form.reserved ?? 0);
+      await service.remove(id, { withReserved: reserved <= seen });
       return actedOn(call, "/ip-pools");
     },
   });

@@ -51,6 +51,14 @@ export const CreateIpPool = Type.Object({
 });
 export type CreateIpPool = Static<typeof CreateIpPool>;
 
+export const DeleteIpPool = Type.Object({
+  withReserved: Type.Optional(
+    Type.Boolean({
+      description: "Reserved addresses, with what they are for, go along; else they are in the way",
+    }),
+  ),
+});
+
 export const ReserveAddresses = Type.Object({
   first: Ip("The first address to reserve"),
   last: Type.Optional(Ip("The last one; one alone when left out")),

@@ -1,7 +1,14 @@
 /** The API of address pools. */
 import { type ControllerContext, pageOf, pageSchema, sortOf, Type, type WebDesk, windowOf } from "jimv";
 import { type VncPorts, VncRange, VncRangeBody, VncRangeDetailBody } from "./ports.ts";
-import { AddressListQuery, CreateIpPool, IpPoolListQuery, ReserveAddresses, TakeNext } from "./requests.ts";
+import {
+  AddressListQuery,
+  CreateIpPool,
+  DeleteIpPool,
+  IpPoolListQuery,
+  ReserveAddresses,
+  TakeNext,
+} from "./requests.ts";
 import type { Addresses } from "./service.ts";
 import { AddressBody, IpPoolBody } from "./view.ts";
 
@@ -66,7 +73,7 @@ export function startRoutes(
   web.api({
     method: "PUT",
     path: "/ip-pools/{id}",
-    summary: "Change an address pool; also grows and shrinks it, never under used addresses",
+    summary: "Change an address pool; also grows and shrinks it, never under used or reserved addresses",
     tag,
     role: "administrator",
     params: PoolPath,
@@ -82,9 +89,10 @@ export function startRoutes(
     tag,
     role: "administrator",
     params: PoolPath,
+    body: Type.Optional(DeleteIpPool),
     answer: { status: 204 },
-    async handle({ params }) {
-      await service.remove(params.id);
+    async handle({ params, body }) {
+      await service.remove(params.id, body ?? {});
       return {};
     },
   });

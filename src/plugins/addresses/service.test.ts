@@ -9,6 +9,7 @@ import { poolsPlugin } from "../pools/index.ts";
 import { tasksPlugin } from "../tasks/index.ts";
 import { templatesPlugin } from "../templates/index.ts";
 import { addressesPlugin, addressService, type IpPoolView } from "./index.ts";
+import { addresses } from "./schema.ts";
 
 const minute = 60_000;
 const small = { name: "lan", first: "192.0.2.10", last: "192.0.2.13", prefix: 24, gateway: "192.0.2.1" };
@@ -43,6 +44,11 @@ const wordOf = (work: Promise<unknown>): Promise<string> =>
   work.then(
     () => "done",
     (error) => String(error.word),
+  );
+const refusal = (work: Promise<unknown>): Promise<unknown> =>
+  work.then(
+    () => "done",
+    (error) => error,
   );
 
 test("the next free addresses are given in order, rest when released, and then come again", async () => {
@@ -103,7 +109,11 @@ test("a pool grows, shrinks but never under used addresses, and is deleted when 
   expect(await service().need(pool.id)).toMatchObject({ size: 2, used: 2, resting: 0, free: 0 });
   // To both sides: what lies before the old beginning is given out, too.
   await change({ first: "192.0.2.9", last: "192.0.2.12" });
-  expect(await give(pool, 4, 5)).toEqual(["192.0.2.9", "192.0.2.12"]);
+  expect(await give(pool, 4)).toEqual(["192.0.2.9"]);
+  // What went while it rested rests on.
+  expect(await service().need(pool.id)).toMatchObject({ used: 3, resting: 1, free: 0 });
+  stage.clock.pass(21 * minute);
+  expect(await give(pool, 5)).toEqual(["192.0.2.12"]);
   expect(await wordOf(service().remove(pool.id))).toBe("addresses.poolUsed");
   for (const n of [1, 2, 4, 5]) await letGo(n);
   await service().remove(pool.id);
@@ -165,6 +175,46 @@ test("IPv6: a whole /64 with its gateway on the link, and a default of its own",
     isDefault: true,
   });
   expect([(await service().need(four.id)).isDefault, other.isDefault]).toEqual([false, true]);
+});
+
+test("what is reserved is in the way of shrinking and deleting; what rests does so outside of all pools, too", async () => {
+  const pool = await made();
+  await service().reserve(pool.id, { first: "192.0.2.12", last: "192.0.2.13", remark: "printers" });
+  await give(pool, 1);
+  await stage.store.batch(await service().release("guest-1"));
+  const shrunk = { ...small, last: "192.0.2.11", protect: true, isDefault: false };
+  expect(await refusal(service().change(pool.id, shrunk))).toMatchObject({
+    status: 409,
+    word: "addresses.reservedOutside",
+    args: { count: 2, addresses: "192.0.2.12, 192.0.2.13" },
+  });
+  expect(await refusal(service().remove(pool.id))).toMatchObject({ word: "addresses.poolReserved" });
+  expect(await service().need(pool.id)).toMatchObject({ reserved: 2, resting: 1 });
+  for (const address of ["192.0.2.12", "192.0.2.13"]) await service().free(pool.id, address);
+  await service().change(pool.id, shrunk);
+
+  await service().reserve(pool.id, { first: "192.0.2.11" });
+  await service().remove(pool.id, { withReserved: true });
+  // One that is made around what rests waits for its end.
+  const around = await made();
+  expect(await service().need(around.id)).toMatchObject({ resting: 1, reserved: 0, free: 3 });
+  expect(await give(around, 2)).toEqual(["192.0.2.11"]);
+  // Once that is over, nothing is left of it.
+  await service().change(around.id, { ...small, first: "192.0.2.11", protect: true, isDefault: false });
+  stage.clock.pass(21 * minute);
+  await made({ name: "other", first: "192.0.2.20", last: "192.0.2.21" });
+  expect(await stage.store.count(addresses, eq(addresses.poolId, ""))).toBe(0);
+});
+
+test("a reserved address is never deleted unseen: the dialog names how many go along", async () => {
+  const pool = await made();
+  const admin = await stage.token("administrator");
+  await service().reserve(pool.id, { first: "192.0.2.12" });
+  const dialog = await (await admin.ask(`/ip-pools/${pool.id}/delete`)).text();
+  expect(dialog).toContain("1 in all");
+  expect((await admin.ask(`/api/v1/ip-pools/${pool.id}`, { method: "DELETE" })).status).toBe(409);
+  const withReserved = { method: "DELETE", json: { withReserved: true } };
+  expect((await admin.ask(`/api/v1/ip-pools/${pool.id}`, withReserved)).status).toBe(204);
 });
 
 test("the API and the pages say the same", async () => {

@@ -132,7 +132,12 @@ export class Addresses implements AddressService {
       await this.write(
         request.name,
         row.id,
-        [...this.undefault(range, request.isDefault), insert(ipPools, row), this.adopt(row.id, range)],
+        [
+          ...this.undefault(range, request.isDefault),
+          insert(ipPools, row),
+          this.tidied(),
+          this.adopt(row.id, range),
+        ],
         true,
       );
       return this.need(row.id);
@@ -150,7 +155,8 @@ export class Addresses implements AddressService {
         eq(addresses.poolId, id),
         or(lt(addresses.address, range.first), gt(addresses.address, range.last)),
       );
-      await this.refuseUsed(pool, and(outside, eq(addresses.state, "used")));
+      await this.refuseHeld("addresses.usedOutside", pool, and(outside, eq(addresses.state, "used")));
+      await this.refuseHeld("addresses.reservedOutside", pool, and(outside, eq(addresses.state, "reserved")));
       if (range.gateway !== null && range.gateway !== pool.gateway)
         await this.refuseUsedGateway(range.gateway);
       // Before the old beginning lies what was never looked at; what has a row is passed over anyway.
@@ -173,7 +179,7 @@ export class Addresses implements AddressService {
           and(eq(ipPools.id, id), eq(ipPools.version, pool.version)),
           { expect: 1 },
         ),
-        remove(addresses, outside),
+        ...this.leaving(outside),
         this.adopt(id, range),
         ...(request.protect === pool.protect ? [] : tieAnew(await this.usersOf(id), this.ground.clock.now())),
       ]);
@@ -189,7 +195,7 @@ export class Addresses implements AddressService {
     return [...new Set(rows.flatMap(({ guestUuid }) => guestUuid ?? []))];
   }
 
-  private async refuseUsed(pool: IpPoolRow, where: Expression): Promise<void> {
+  private async refuseHeld(word: string, pool: IpPoolRow, where: Expression): Promise<void> {
     const { store } = this.ground;
     const count = await store.count(addresses, where);
     if (count === 0) return;
@@ -198,7 +204,7 @@ export class Addresses implements AddressService {
       orderBy: asc(addresses.address),
       limit: shownInRefusal,
     });
-    throw new AppError("conflict", "addresses.usedOutside", {
+    throw new AppError("conflict", word, {
       pool: pool.name,
       count,
       addresses: some.map((row) => textOfHex(row.address)).join(", "),
@@ -212,19 +218,36 @@ export class Addresses implements AddressService {
     if (holder) throw fieldError("gateway", "addresses.inUse", { address: textOfHex(gateway) }, "conflict");
   }
 
-  remove(id: string): Promise<void> {
+  remove(id: string, { withReserved = false } = {}): Promise<void> {
     return this.inTurn(async () => {
       const pool = await this.row(id);
-      const used = await this.ground.store.count(
-        addresses,
-        and(eq(addresses.poolId, id), eq(addresses.state, "used")),
-      );
-      if (used > 0) throw new AppError("conflict", "addresses.poolUsed", { pool: pool.name, count: used });
+      const own = eq(addresses.poolId, id);
+      await this.refuseHeld("addresses.poolUsed", pool, and(own, eq(addresses.state, "used")));
+      if (!withReserved)
+        await this.refuseHeld("addresses.poolReserved", pool, and(own, eq(addresses.state, "reserved")));
       await this.write(pool.name, id, [
         remove(ipPools, and(eq(ipPools.id, id), eq(ipPools.version, pool.version)), { expect: 1 }),
-        remove(addresses, eq(addresses.poolId, id)),
+        ...this.leaving(own),
       ]);
     });
+  }
+
+  /**
+   * What becomes of addresses that are in no pool from now on. Those that rest do so all the same: a pool that is made
+   * around them must not give them out before their time.
+   */
+  private leaving(which: Expression): Statement[] {
+    return [
+      update(addresses, { poolId: "" }, and(which, eq(addresses.state, "resting"))),
+      remove(addresses, which),
+      this.tidied(),
+    ];
+  }
+
+  /** Of what rests in no pool, what does so no more. */
+  private tidied(): Statement {
+    const isOver = and(eq(addresses.state, "resting"), lte(addresses.restsUntil, this.ground.clock.now()));
+    return remove(addresses, and(eq(addresses.poolId, ""), isOver));
   }
 
   /** @throws AppError conflict where the name is taken, or somebody changed the pool meanwhile */

@@ -71,7 +71,8 @@ export const pageTexts = {
     "addresses.page.freeTitle": "Make {address} free",
     "addresses.page.freeVictim": "The reservation of {address}: it may be given to a guest from then on",
     "addresses.page.deleteTitle": "Delete the address pool {pool}",
-    "addresses.page.deleteVictim": "The pool {pool} with its reservations",
+    "addresses.page.deleteVictim": "The pool {pool}",
+    "addresses.page.deleteReserved": "What was reserved in it, with what it was for, {count} in all",
     "addresses.page.back": "All address pools",
     "addresses.page.section": "Address",
     "addresses.page.sectionHint":
@@ -170,7 +171,8 @@ export const pageTexts = {
     "addresses.page.freeTitle": "将 {address} 设为空闲",
     "addresses.page.freeVictim": "{address} 的保留：此后它可能被分配给虚拟机",
     "addresses.page.deleteTitle": "删除地址池 {pool}",
-    "addresses.page.deleteVictim": "地址池 {pool} 及其中的保留",
+    "addresses.page.deleteVictim": "地址池 {pool}",
+    "addresses.page.deleteReserved": "其中保留的 {count} 个地址及其备注",
     "addresses.page.back": "所有地址池",
     "addresses.page.section": "地址",
     "addresses.page.sectionHint":

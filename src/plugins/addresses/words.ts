@@ -33,7 +33,12 @@ export const addressesWords = defineWords({
     "addresses.keepsFamily": "The pool {pool} keeps its family. Make another pool for the other one.",
     "addresses.usedOutside":
       "{count} used addresses would lie outside of the pool {pool}: {addresses}. Keep them in the range, or delete their guests first.",
-    "addresses.poolUsed": "{count} addresses of the pool {pool} are used. Delete their guests first.",
+    "addresses.reservedOutside":
+      "{count} reserved addresses would lie outside of the pool {pool}: {addresses}. Keep them in the range, or make them free first.",
+    "addresses.poolUsed":
+      "{count} addresses of the pool {pool} are used: {addresses}. Delete their guests first, or replace these addresses.",
+    "addresses.poolReserved":
+      "{count} addresses of the pool {pool} are reserved: {addresses}. Make them free first, or say that they go along (withReserved).",
     "addresses.poolFull":
       "The pool {pool} has {free} free addresses, and {asked} are needed. Grow the pool, or choose another.",
     "addresses.outsidePool": "The pool {pool} goes from {first} to {last}. Choose addresses in between.",
@@ -79,7 +84,12 @@ export const addressesWords = defineWords({
     "addresses.keepsFamily": "地址池 {pool} 的协议不能更改，请为另一协议新建地址池。",
     "addresses.usedOutside":
       "有 {count} 个已用地址会落在地址池 {pool} 之外：{addresses}。请保留在范围内，或先删除其虚拟机。",
-    "addresses.poolUsed": "地址池 {pool} 有 {count} 个地址正在使用，请先删除其虚拟机。",
+    "addresses.reservedOutside":
+      "有 {count} 个保留的地址将位于地址池 {pool} 之外：{addresses}。请将其留在范围内，或先设为空闲。",
+    "addresses.poolUsed":
+      "地址池 {pool} 有 {count} 个地址正在使用：{addresses}。请先删除其虚拟机，或更换这些地址。",
+    "addresses.poolReserved":
+      "地址池 {pool} 有 {count} 个保留的地址：{addresses}。请先设为空闲，或说明将其一并删除（withReserved）。",
     "addresses.poolFull": "地址池 {pool} 还有 {free} 个空闲地址，需要 {asked} 个。请扩大地址池，或另选一个。",
     "addresses.outsidePool": "地址池 {pool} 的范围是 {first} 到 {last}，请选择其间的地址。",
     "addresses.tooMany": "一次最多保留 {most} 个地址。",
