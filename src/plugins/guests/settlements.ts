@@ -294,11 +294,13 @@ export function registerSettlements(context: ControllerContext, needs: GuestNeed
       ],
       events: [diskEvent(payload.diskUuid), guestEvent(payload.uuid)],
     }),
-    failed: async (_task, payload) => ({
+    failed: async (task, payload, error) => ({
       statements: [
         update(
           disks,
-          { state: "idle", guestUuid: null, target: null },
+          // A disk that counted as free while the guest has it could be given to a second one. As an attached one
+          // it can be detached, which does no harm where it never was.
+          isUnknown(task, error) ? { state: "attached" } : { state: "idle", guestUuid: null, target: null },
           and(eq(disks.uuid, payload.diskUuid), eq(disks.state, "attaching")),
         ),
       ],
@@ -317,6 +319,7 @@ export function registerSettlements(context: ControllerContext, needs: GuestNeed
       ],
       events: [diskEvent(payload.diskUuid), guestEvent(payload.uuid)],
     }),
+    // Also where nobody knows: what was detached after all is detached again without harm.
     failed: async (_task, payload) => ({
       statements: [
         update(
@@ -332,6 +335,10 @@ export function registerSettlements(context: ControllerContext, needs: GuestNeed
 
 /** The controller ended the task by itself: what became of the work on the node is not known. */
 const isGivenUp = (error: TaskError): boolean => error.word.startsWith("task.expired");
+
+/** A node may have done the work, and nobody heard of it: the task was sent, and given up or lost with its node. */
+const isUnknown = (task: Task, error: TaskError): boolean =>
+  (isGivenUp(error) || error.word === "task.interrupted") && (task.sentAt !== null || task.attempts > 1);
 
 function failure(error: TaskError): { failedWord: string; failedArgs: TaskError["args"] } {
   return { failedWord: error.word, failedArgs: error.args };
