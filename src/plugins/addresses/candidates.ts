@@ -11,6 +11,7 @@ import {
   update,
 } from "jimv";
 import { guestInterfaces } from "../guests/index.ts";
+import { Book } from "./book.ts";
 import { type Address, addressOf, hexOf, networkOf, textOf, widthOf } from "./ip.ts";
 import { addressAt } from "./ranges.ts";
 import type { ReplaceAddress } from "./requests.ts";
@@ -28,10 +29,14 @@ export interface Candidate {
 }
 
 export class Candidates {
+  private readonly book: Book;
+
   constructor(
     private readonly ground: Pick<ControllerContext, "store" | "clock">,
     private readonly service: Addresses,
-  ) {}
+  ) {
+    this.book = new Book(ground.store);
+  }
 
   private async pool(id: string): Promise<IpPoolRow | null> {
     return id === "" ? null : this.ground.store.first(ipPools, { where: eq(ipPools.id, id) });
@@ -94,6 +99,8 @@ export class Candidates {
   /** @throws AppError invalid or conflict at `address`, `prefix` or `gateway` */
   async typed(old: AddressRow, text: string, request: ReplaceAddress): Promise<Candidate> {
     const { store, clock } = this.ground;
+    // Outside of all pools: none may be made around it meanwhile.
+    const turn = await this.book.turn();
     const address = addressAt("address", text);
     const hex = hexOf(address);
     const args = { address: textOf(address) };
@@ -146,7 +153,7 @@ export class Candidates {
                 { expect: 1 },
               ),
             ]
-          : []),
+          : [turn]),
         row
           ? update(addresses, set, and(eq(addresses.address, hex), eq(addresses.state, "resting")), {
               expect: 1,

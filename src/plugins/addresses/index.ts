@@ -19,7 +19,7 @@ import { tieGuest } from "./replace-tasks.ts";
 import { Replacing } from "./replacing.ts";
 import { AddressSettings } from "./requests.ts";
 import { startRoutes } from "./routes.ts";
-import { addresses, ipPools, replacements, ties } from "./schema.ts";
+import { addresses, book, ipPools, replacements, ties } from "./schema.ts";
 import { Addresses } from "./service.ts";
 import { Tying } from "./tying.ts";
 import { addressVariables, bootVariables } from "./variables.ts";
@@ -31,7 +31,7 @@ export const addressesPlugin = definePlugin({
   name: "addresses",
   requires: ["nodes", "guests"],
   words: addressesWords,
-  tables: [ipPools, addresses, replacements, ties],
+  tables: [ipPools, addresses, book, replacements, ties],
   migrations: addressesMigrations,
   settings: AddressSettings,
   controller(context) {

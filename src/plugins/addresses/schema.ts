@@ -36,6 +36,12 @@ export const ipPools = table(
 );
 export type IpPoolRow = Row<typeof ipPools>;
 
+/** One row, see `Book`. */
+export const book = table("addresses_book", {
+  id: text(8).primaryKey(),
+  version: bigint().notNull(),
+});
+
 /** `resting`: released; free once its rest is over. */
 export type HeldState = "used" | "reserved" | "resting";
 

@@ -3,7 +3,6 @@ import {
   AppError,
   and,
   asc,
-  type ControllerContext,
   type EventRow,
   type Expression,
   eq,
@@ -12,7 +11,6 @@ import {
   gte,
   inArray,
   insert,
-  isNotNull,
   lt,
   lte,
   or,
@@ -23,22 +21,14 @@ import {
   update,
 } from "jimv";
 import { Allocator, type Given, isOvertaken, sizeOf } from "./allocator.ts";
-import type { AddressService, AddressValues, AddressView, Booking, Holder, IpPoolView } from "./contract.ts";
-import { addressOf, netmaskOf, textOfHex, widthOf } from "./ip.ts";
+import { Book, isOutOfTurn } from "./book.ts";
+import type { AddressService, Booking, Holder, IpPoolView } from "./contract.ts";
+import { textOfHex } from "./ip.ts";
 import { endsOf, hexInPath, type Range, rangeOf } from "./ranges.ts";
+import { AddressReading, type Ground } from "./reading.ts";
 import { AddressSettings, type CreateIpPool, type ReserveAddresses } from "./requests.ts";
-import {
-  type AddressRow,
-  addresses,
-  type HeldState,
-  type IpPoolRow,
-  ipPools,
-  type Replacement,
-  replacements,
-  stillHeld,
-} from "./schema.ts";
+import { type AddressRow, addresses, type IpPoolRow, ipPools } from "./schema.ts";
 import { tieAnew } from "./tying.ts";
-import { addressView, type Counts, poolView } from "./view.ts";
 
 /** `isNew` for the list, which then shows one row more. */
 export const ipPoolEvent = (id: string, isNew = false): EventRow => ({
@@ -49,49 +39,38 @@ export const ipPoolEvent = (id: string, isNew = false): EventRow => ({
 
 /** As many may be reserved by one request. */
 const reservedAtOnce = 4096;
+/** How often a change of ranges is decided anew when another controller was first. */
+const rangingTries = 20;
 /** How many addresses a refusal lists. */
 const shownInRefusal = 5;
 
-type Ground = Pick<ControllerContext, "store" | "clock" | "commit" | "settings">;
-
-export class Addresses implements AddressService {
+export class Addresses extends AddressReading implements AddressService {
   private readonly allocator: Allocator;
-  /** The end of the queue of changes of this process: two pools that overlap can't be made at once. */
+  private readonly book: Book;
+  /** The end of the queue of changes of this process, which need not clash at all. */
   private last: Promise<unknown> = Promise.resolve();
 
-  constructor(private readonly ground: Ground) {
+  constructor(ground: Ground) {
+    super(ground);
+    this.book = new Book(ground.store);
     this.allocator = new Allocator(ground);
   }
 
-  async list(): Promise<IpPoolView[]> {
-    const rows = await this.ground.store.select(ipPools, { orderBy: asc(ipPools.nameKey) });
-    return Promise.all(rows.map((row) => this.view(row)));
-  }
-
-  async need(id: string): Promise<IpPoolView> {
-    return this.view(await this.row(id));
-  }
-
-  private async row(id: string): Promise<IpPoolRow> {
-    const row = await this.ground.store.first(ipPools, { where: eq(ipPools.id, id) });
-    if (!row) throw new AppError("notFound", "addresses.notFound");
-    return row;
-  }
-
-  private async view(row: IpPoolRow): Promise<IpPoolView> {
-    const { store, clock } = this.ground;
-    const count = (state: HeldState) =>
-      store.count(
-        addresses,
-        and(
-          eq(addresses.poolId, row.id),
-          eq(addresses.state, state),
-          state === "resting" ? gt(addresses.restsUntil, clock.now()) : undefined,
-        ),
-      );
-    const [used, reserved, resting] = await Promise.all([count("used"), count("reserved"), count("resting")]);
-    const counts: Counts = { used, reserved, resting };
-    return poolView(row, counts);
+  /**
+   * Decides about the pools' ranges on what the book says of them. `decide` gets what must come first in its batch; where
+   * that is refused, since another controller has changed a range meanwhile, all is decided anew.
+   */
+  private ranging<T>(decide: (turn: Statement) => Promise<T>): Promise<T> {
+    return this.inTurn(async () => {
+      for (let left = rangingTries; ; left--) {
+        try {
+          return await decide(await this.book.turn());
+        } catch (error) {
+          if (!isOutOfTurn(error)) throw error;
+          if (left <= 1) throw new AppError("conflict", "addresses.changing", {}, { cause: error });
+        }
+      }
+    });
   }
 
   private inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -114,7 +93,7 @@ export class Addresses implements AddressService {
   }
 
   create(request: CreateIpPool): Promise<IpPoolView> {
-    return this.inTurn(async () => {
+    return this.ranging(async (turn) => {
       const range = rangeOf(request);
       await this.refuseOverlap(range, null);
       const row: IpPoolRow = {
@@ -133,6 +112,7 @@ export class Addresses implements AddressService {
         request.name,
         row.id,
         [
+          turn,
           ...this.undefault(range, request.isDefault),
           insert(ipPools, row),
           this.tidied(),
@@ -145,7 +125,7 @@ export class Addresses implements AddressService {
   }
 
   change(id: string, request: CreateIpPool): Promise<IpPoolView> {
-    return this.inTurn(async () => {
+    return this.ranging(async (turn) => {
       const range = rangeOf(request);
       const pool = await this.row(id);
       if (range.family !== pool.family)
@@ -162,6 +142,7 @@ export class Addresses implements AddressService {
       // Before the old beginning lies what was never looked at; what has a row is passed over anyway.
       const next = range.first < pool.first || pool.next < range.first ? range.first : pool.next;
       await this.write(request.name, id, [
+        turn,
         ...this.undefault(range, request.isDefault),
         update(
           ipPools,
@@ -185,14 +166,6 @@ export class Addresses implements AddressService {
       ]);
       return this.need(id);
     });
-  }
-
-  /** The guests that have addresses of a pool. */
-  async usersOf(poolId: string): Promise<string[]> {
-    const rows = await this.ground.store.select(addresses, {
-      where: and(eq(addresses.poolId, poolId), eq(addresses.state, "used")),
-    });
-    return [...new Set(rows.flatMap(({ guestUuid }) => guestUuid ?? []))];
   }
 
   private async refuseHeld(word: string, pool: IpPoolRow, where: Expression): Promise<void> {
@@ -219,13 +192,14 @@ export class Addresses implements AddressService {
   }
 
   remove(id: string, { withReserved = false } = {}): Promise<void> {
-    return this.inTurn(async () => {
+    return this.ranging(async (turn) => {
       const pool = await this.row(id);
       const own = eq(addresses.poolId, id);
       await this.refuseHeld("addresses.poolUsed", pool, and(own, eq(addresses.state, "used")));
       if (!withReserved)
         await this.refuseHeld("addresses.poolReserved", pool, and(own, eq(addresses.state, "reserved")));
       await this.write(pool.name, id, [
+        turn,
         remove(ipPools, and(eq(ipPools.id, id), eq(ipPools.version, pool.version)), { expect: 1 }),
         ...this.leaving(own),
       ]);
@@ -257,50 +231,11 @@ export class Addresses implements AddressService {
     } catch (error) {
       if (error instanceof StoreUniqueError && error.index === "addresses_pools_name")
         throw fieldError("name", "addresses.nameTaken", { name }, "conflict");
+      if (isOutOfTurn(error)) throw error;
       if (isOvertaken(error) || error instanceof StoreUniqueError)
         throw new AppError("conflict", "addresses.changing", {}, { cause: error });
       throw error;
     }
-  }
-
-  async held(
-    poolId: string,
-    { state, limit, offset }: { state?: HeldState; limit: number; offset: number },
-  ): Promise<{ items: AddressView[]; total: number }> {
-    const { store, clock } = this.ground;
-    const now = clock.now();
-    const where = this.taken(
-      eq(addresses.poolId, poolId),
-      state === undefined ? undefined : eq(addresses.state, state),
-    );
-    const [rows, total] = await Promise.all([
-      store.select(addresses, { where, orderBy: asc(addresses.address), limit, offset }),
-      store.count(addresses, where),
-    ]);
-    return { items: rows.map((row) => addressView(row, now)), total };
-  }
-
-  private taken(...parts: (Expression | undefined)[]) {
-    return and(
-      ...parts,
-      or(inArray(addresses.state, ["used", "reserved"]), gt(addresses.restsUntil, this.ground.clock.now())),
-    );
-  }
-
-  /** How many addresses of a part of the line are not free; for the picture. */
-  takenIn(first: string, last: string): Promise<number> {
-    const where = this.taken(gte(addresses.address, first), lte(addresses.address, last));
-    return this.ground.store.count(addresses, where);
-  }
-
-  /** The rows of a pool's addresses that are not free. */
-  takenRows(poolId: string): Promise<AddressRow[]> {
-    return this.ground.store.select(addresses, { where: this.taken(eq(addresses.poolId, poolId)) });
-  }
-
-  /** The stored range of a pool, and its gateway. @throws AppError notFound */
-  rangeOf(id: string): Promise<Pick<IpPoolRow, "first" | "last" | "gateway">> {
-    return this.row(id);
   }
 
   reserve(poolId: string, request: ReserveAddresses): Promise<void> {
@@ -419,58 +354,5 @@ export class Addresses implements AddressService {
       { poolId: id },
       and(eq(addresses.poolId, ""), gte(addresses.address, range.first), lte(addresses.address, range.last)),
     );
-  }
-
-  private of(guestUuids: readonly string[]): Promise<AddressRow[]> {
-    return this.ground.store.select(addresses, {
-      where: inArray(addresses.guestUuid, guestUuids),
-      orderBy: asc(addresses.address),
-    });
-  }
-
-  async booked(guestUuids: readonly string[]): Promise<Map<string, string[]>> {
-    const notHers = new Set((await this.replacing(guestUuids)).map((row) => row.newAddress));
-    const rows = (await this.of(guestUuids)).filter((row) => !notHers.has(row.address));
-    // IPv4 stands before all global IPv6 on the line of addresses.
-    return new Map(
-      [...Map.groupBy(rows, (row) => row.guestUuid ?? "")].map(([uuid, own]) => [
-        uuid,
-        own.map((row) => textOfHex(row.address)),
-      ]),
-    );
-  }
-
-  /** Replacements whose new address is held, and not yet, or no longer, the guest's. */
-  private replacing(guestUuids: readonly string[]): Promise<Replacement[]> {
-    return this.ground.store.select(replacements, {
-      where: and(inArray(replacements.guestUuid, guestUuids), or(isNotNull(replacements.openFor), stillHeld)),
-    });
-  }
-
-  /** The pools of a guest's addresses. */
-  async poolsOf(guestUuid: string): Promise<string[]> {
-    const rows = await this.of([guestUuid]);
-    return [...new Set(rows.map((row) => row.poolId))].filter((id) => id !== "");
-  }
-
-  async values(guestUuid: string): Promise<AddressValues | null> {
-    // What a boot sets up is the address that comes, where one does at a boot.
-    const hidden = (await this.replacing([guestUuid])).map((each) =>
-      each.openFor !== null && each.way === "boot" ? each.oldAddress : each.newAddress,
-    );
-    const row = (await this.of([guestUuid])).find(({ address }) => !hidden.includes(address));
-    if (!row) return null;
-    const { family } = addressOf(row.address);
-    const pool = row.poolId === "" ? null : await this.row(row.poolId);
-    const { gateway } = pool ?? row;
-    const prefix = pool?.prefix ?? row.prefix ?? widthOf(family);
-    return {
-      ip: textOfHex(row.address),
-      netmask: netmaskOf(family, prefix),
-      prefix: String(prefix),
-      gateway: gateway ? textOfHex(gateway) : "",
-      dns1: pool?.dns[0] ?? "",
-      dns2: pool?.dns[1] ?? "",
-    };
   }
 }
