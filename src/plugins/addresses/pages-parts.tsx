@@ -4,10 +4,12 @@ import {
   Button,
   DefinitionList,
   EmptyState,
+  listPageSize,
   type MenuItem,
   Meter,
   Notice,
   PageHead,
+  Pager,
   Panel,
   say,
   Table,
@@ -198,8 +200,10 @@ function heldTable(viewer: Viewer): TableSpec<HeldRow> {
 export interface PoolScene {
   pool: IpPoolView;
   squares: readonly Square[];
+  /** Those on this page of the list, and how many there are on all. */
   held: readonly HeldRow[];
   total: number;
+  page: number;
   /** Guests whose protection is not what the pool says yet. */
   waiting: readonly Tie[];
 }
@@ -224,7 +228,7 @@ function TiesNotice({ waiting, viewer }: Pick<PoolScene, "waiting"> & { viewer: 
 
 /** One pool's page; replaced whole by the live view. */
 export function PoolPage({
-  scene: { pool, squares, held, total, waiting },
+  scene: { pool, squares, held, total, page, waiting },
   viewer,
 }: {
   scene: PoolScene;
@@ -275,6 +279,15 @@ export function PoolPage({
           spec={heldTable(viewer)}
           rows={held}
           label={t("addresses.page.held")}
+          pager={
+            <Pager
+              lang={lang}
+              page={page}
+              pageSize={listPageSize}
+              total={total}
+              href={(at) => (at > 1 ? `${hrefOf(pool.id)}?page=${at}` : hrefOf(pool.id))}
+            />
+          }
           empty={<EmptyState icon="network" title={t("addresses.page.allFree")} />}
         />
       </Panel>

@@ -6,6 +6,7 @@ import {
   html,
   List,
   listAddress,
+  listPageSize,
   Notice,
   PageHead,
   prepend,
@@ -49,8 +50,6 @@ interface Needs {
 }
 
 const foundAtOnce = 5;
-/** As many held addresses a pool's page lists; the API gives all. */
-const heldShown = 200;
 
 /** Registers the pages, forms, live views, the navigation's entry and the search of address pools. */
 export function addressPages(needs: Needs): void {
@@ -130,10 +129,17 @@ async function listPage(state: Asked, viewer: Viewer, { service }: Needs) {
   );
 }
 
+/** A pool's own page: which page of its addresses it shows is in its address, and in the key of its live view. */
+const heldList = (id: string) => listAddress({ path: hrefOf(id), shows: ["all"] });
+
 /** Everything that a pool's page shows. @throws AppError notFound */
-async function sceneOf(id: string, { service, tying, guests }: Needs): Promise<PoolScene> {
+async function sceneOf(id: string, page: number, { service, tying, guests }: Needs): Promise<PoolScene> {
   const pool = await service.need(id);
-  const { items, total } = await service.held(id, { limit: heldShown, offset: 0 });
+  const heldOn = (n: number) => service.held(id, { limit: listPageSize, offset: (n - 1) * listPageSize });
+  let { items, total } = await heldOn(page);
+  // What stood on the last page may have become free.
+  const last = Math.max(1, Math.ceil(total / listPageSize));
+  if (page > last) ({ items, total } = await heldOn(last));
   const views = await guests.views([...new Set(items.flatMap((row) => row.guestUuid ?? []))]);
   const holders = new Map(views.map((guest) => [guest.uuid, guest]));
   const held = items.map((row) => {
@@ -142,7 +148,8 @@ async function sceneOf(id: string, { service, tying, guests }: Needs): Promise<P
     return { ...row, guestName: holder?.name ?? null, isUnused };
   });
   const waiting = await tying.waiting(await service.usersOf(id));
-  return { pool, squares: await squaresOf(pool, service), held, total, waiting };
+  const shown = Math.min(page, last);
+  return { pool, squares: await squaresOf(pool, service), held, total, page: shown, waiting };
 }
 
 async function squaresOf(pool: IpPoolView, service: Addresses): Promise<Square[]> {
@@ -171,13 +178,15 @@ function lists(needs: Needs): void {
     method: "GET",
     path: "/ip-pools/{id}",
     role: "reader",
-    async handle({ params, viewer }) {
-      const scene = await sceneOf(params.id ?? "", needs);
+    async handle({ params, url, viewer }) {
+      const list = heldList(params.id ?? "");
+      const state = list.read(url);
+      const scene = await sceneOf(params.id ?? "", state.page, needs);
       return {
         page: <PoolPage scene={scene} viewer={viewer} />,
         title: scene.pool.name,
         crumbs: [{ href: "/ip-pools", label: viewer.say("addresses.page.nav") }],
-        views: [`ip-pool:${scene.pool.id}`],
+        views: [list.view(`ip-pool:${scene.pool.id}`, { ...state, page: scene.page })],
       };
     },
   });
@@ -334,10 +343,12 @@ function live(needs: Needs): void {
     topics: ["ip-pool"],
     role: "reader",
     async render({ key: id }, { viewer, key }) {
-      if (id !== key) return [];
+      const [shown, asked = ""] = (key ?? "").split(":");
+      if (id !== shown) return [];
+      const { page: at } = heldList(id).ofView(asked);
       const t = wordsOf(viewer.language);
       const page = (await poolIf(id)) ? (
-        <PoolPage scene={await sceneOf(id, needs)} viewer={viewer} />
+        <PoolPage scene={await sceneOf(id, at, needs)} viewer={viewer} />
       ) : (
         <div id="ip-pool-page" class="stack">
           <Notice tone="info" actions={<Button href="/ip-pools">{t("addresses.page.back")}</Button>}>

@@ -217,6 +217,26 @@ test("a reserved address is never deleted unseen: the dialog names how many go a
   expect((await admin.ask(`/api/v1/ip-pools/${pool.id}`, withReserved)).status).toBe(204);
 });
 
+test("a pool's page has its addresses on as many pages as they need", async () => {
+  const pool = await made({ first: "192.0.2.10", last: "192.0.2.200" });
+  await service().reserve(pool.id, { first: "192.0.2.20", last: "192.0.2.139" });
+  const reader = await stage.token("reader");
+  const rows = async (page: number) => {
+    const text = await (await reader.ask(`/ip-pools/${pool.id}?page=${page}`)).text();
+    return { text, shown: [...text.matchAll(/id="address-192-0-2-(\d+)"/g)].map(([, last]) => Number(last)) };
+  };
+  const first = await rows(1);
+  expect([first.shown.length, first.shown[0], first.shown.at(-1)]).toEqual([50, 20, 69]);
+  expect(first.text).toContain("1–50 of 120");
+  expect(first.text).toContain(`href="/ip-pools/${pool.id}?page=2"`);
+  const third = await rows(3);
+  expect([third.shown.length, third.shown[0], third.shown.at(-1)]).toEqual([20, 120, 139]);
+  // Beyond the end stands the last one, for what was there may have become free.
+  expect((await rows(9)).shown).toEqual(third.shown);
+  // The stream keeps to the page that is shown.
+  expect(third.text).toContain(encodeURIComponent(`ip-pool:${pool.id}:page=3`));
+});
+
 test("the API and the pages say the same", async () => {
   const admin = await stage.token("administrator");
   const refused = await admin.ask("/api/v1/ip-pools", { json: { ...small, last: "192.0.2.1" } });
