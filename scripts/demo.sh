@@ -65,16 +65,25 @@ end_leftovers() {
   for pid in "${left[@]}"; do end_process "$pid" || true; done
 }
 
-need_packages "${hypervisor_packages[@]}" libguestfs-tools
-need_bun
-need_dependencies
-build_jimv
+# Whether something accepts connections there; 0.0.0.0 and [::] are this machine, too.
+is_served() {
+  local address=${1%:*} port=${1##*:}
+  address=${address#[} address=${address%]}
+  (exec 3<>"/dev/tcp/$address/$port") 2>/dev/null
+}
 
 mkdir -p "$data"
 chmod 711 "$data"
 exec 9>"$data/demo.lock"
 flock -n 9 || fail "a demo already runs with $data"
+# A demo of this folder that was killed may still serve there: only what is left after it is somebody else's.
 end_leftovers
+! is_served "$listen" || fail "another program already serves $listen: end it, or choose another address by --listen ADDR:PORT"
+
+need_packages "${hypervisor_packages[@]}" libguestfs-tools 9>&-
+need_bun 9>&-
+need_dependencies 9>&-
+build_jimv 9>&-
 say "starting libvirtd"
 start_libvirtd "$data/libvirt" 9>&-
 "$top/scripts/demo-template.sh" "$data/templates/demo.qcow2" 9>&-

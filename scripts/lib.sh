@@ -127,10 +127,10 @@ stop_libvirtd() {
   for pid in "${children[@]}"; do end_process "$pid" || true; done
 }
 
-# Stops the networks of a libvirtd that is ours, so that no bridge and no firewall rule stays.
+# Stops the networks of a libvirtd that is ours, so that no bridge and no firewall rule stays. One that is dead has none.
 stop_networks() {
   local network
-  timeout 20 virsh -q -c "$1" net-list --name 2>/dev/null | while read -r network; do
+  { timeout 20 virsh -q -c "$1" net-list --name 2>/dev/null || true; } | while read -r network; do
     [ -z "$network" ] || timeout 20 virsh -q -c "$1" net-destroy "$network" >/dev/null 2>&1 || true
   done
 }
