@@ -124,6 +124,7 @@ export function pretendedTemplate(change: Partial<Template> = {}): Template {
     fileSizeBytes: 500 * bytesPerMiB,
     othersRead: false,
     checkedAt: 0,
+    uses: 0,
     createdAt: 0,
     ...change,
   };

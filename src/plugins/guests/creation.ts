@@ -25,7 +25,7 @@ import {
 } from "jimv";
 import { type Disk, disks } from "../disks/index.ts";
 import { diskFormatOf, diskPath, markOf, type PoolView } from "../pools/index.ts";
-import type { Supplied, Template } from "../templates/index.ts";
+import { isOutrun, type Supplied, type Template } from "../templates/index.ts";
 import { Assignment } from "./assignment.ts";
 import { type Bookings, isOvertaken } from "./bookings.ts";
 import { bytesPerGiB, type Capacity, type ReadyNode } from "./capacity.ts";
@@ -243,6 +243,7 @@ export class Creation {
           [
             ...claim,
             ...joined.statements,
+            ...this.needs.templates.using(template.id),
             ...made.flatMap((each) => each.statements),
             ...booked.flatMap(rowsOf),
           ],
@@ -250,7 +251,10 @@ export class Creation {
         );
         return booked;
       } catch (error) {
+        // Taken away, or being checked: its reason. Else it stands again, and the batch is booked anew.
+        if (isOutrun(error)) await this.usableTemplate(template.id);
         const overtaken =
+          isOutrun(error) ||
           error instanceof StoreUniqueError ||
           isOvertaken(error) ||
           isOfOthers(error, claim.length, joined.statements.length);

@@ -25,7 +25,7 @@ export interface GuestNeeds {
     /** Those with these names: a page of guests has no need for what hundreds of nodes last said. */
     named(names: readonly string[]): Promise<PlaceableNode[]>;
   };
-  templates: Pick<TemplateService, "usable" | "supply">;
+  templates: Pick<TemplateService, "usable" | "using" | "supply">;
   pools: Pick<PoolService, "list" | "standing">;
 }
 

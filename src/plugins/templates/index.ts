@@ -25,7 +25,7 @@ export {
   templateCopies,
   templates,
 } from "./schema.ts";
-export type { TemplateService, TemplateUsers } from "./service.ts";
+export { isOutrun, type TemplateService, type TemplateUsers } from "./service.ts";
 
 export type { Reach, Supplied, Whereabouts } from "./supply.ts";
 export { TemplateTile, templateHref } from "./table.tsx";

@@ -67,6 +67,8 @@ export const templates = table(
     /** Other users of the node may read the file. */
     othersRead: bool().notNull(),
     checkedAt: time(),
+    /** How often guests were asked of it: whoever decides something by what depends on it demands that this stood still. */
+    uses: integer().notNull(),
     createdAt: time().notNull(),
   },
   (t) => [unique("templates_name_key", t.nameKey)],

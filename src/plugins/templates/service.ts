@@ -13,9 +13,12 @@ import {
   insert,
   type Order,
   or,
+  plus,
   type ReportEffects,
   type ResultOf,
   remove,
+  type Statement,
+  StoreExpectationError,
   StoreUniqueError,
   type Task,
   type TaskError,
@@ -71,6 +74,12 @@ const templateEvent = (id: string): EventRow => ({ topic: "template", key: id })
 
 /** How many names of users a refusal lists. */
 const namesShown = 5;
+/** How often a removal looks anew when guests were made, or somebody else was faster, meanwhile. */
+const removalTries = 20;
+
+/** Whether a batch was refused because a template was used, checked or removed meanwhile. */
+export const isOutrun = (error: unknown): boolean =>
+  error instanceof StoreExpectationError && error.table === "templates";
 
 export class TemplateService {
   constructor(
@@ -111,6 +120,15 @@ export class TemplateService {
     const template = await this.need(id);
     if (template.state === "ready") return template;
     throw new AppError("conflict", `templates.not.${template.state}`, { name: template.name });
+  }
+
+  /**
+   * Statements for the batch that makes guests of it: refused by the database when it was taken away meanwhile, or is
+   * being checked. Of a removal and a creation at the same time, one comes first, and the other looks anew.
+   */
+  using(id: string): Statement[] {
+    const isReady = and(eq(templates.id, id), eq(templates.state, "ready"));
+    return [update(templates, { uses: plus(templates.uses, 1) }, isReady, { expect: 1 })];
   }
 
   /** How many templates are in each state. */
@@ -163,6 +181,7 @@ export class TemplateService {
       fileSizeBytes: null,
       othersRead: false,
       checkedAt: null,
+      uses: 0,
       createdAt: this.context.clock.now(),
     };
     const task = await this.prepareCheck(row, actor);
@@ -211,21 +230,35 @@ export class TemplateService {
 
   /** Forgets the template and removes its copies; the image file stays. @throws AppError notFound, conflict while linked disks need it */
   async remove(id: string, actor: Actor): Promise<void> {
-    const template = await this.need(id);
-    if (template.state === "checking")
-      throw new AppError("conflict", "templates.not.checking", { name: template.name });
-    const users = await this.usersOf(id);
-    if (users.length > 0)
-      throw new AppError("conflict", "templates.inUse", {
-        name: template.name,
-        count: users.length,
-        names: users.slice(0, namesShown).join(", "),
-      });
-    const copies = await this.supply.dropAll(template, actor);
-    await this.context.commit(
-      [remove(templates, eq(templates.id, id), { expect: 1 }), ...copies.statements],
-      [templateEvent(id), ...copies.events],
-    );
+    for (let left = removalTries; ; left--) {
+      const template = await this.need(id);
+      if (template.state === "checking")
+        throw new AppError("conflict", "templates.not.checking", { name: template.name });
+      const users = await this.usersOf(id);
+      if (users.length > 0)
+        throw new AppError("conflict", "templates.inUse", {
+          name: template.name,
+          count: users.length,
+          names: users.slice(0, namesShown).join(", "),
+        });
+      const copies = await this.supply.dropAll(template, actor);
+      const asSeen = and(
+        eq(templates.id, id),
+        eq(templates.uses, template.uses),
+        eq(templates.state, template.state),
+      );
+      try {
+        await this.context.commit(
+          [remove(templates, asSeen, { expect: 1 }), ...copies.statements],
+          [templateEvent(id), ...copies.events],
+        );
+        break;
+      } catch (error) {
+        if (!isOutrun(error)) throw error;
+        if (left <= 1)
+          throw new AppError("unavailable", "templates.busy", { name: template.name }, { cause: error });
+      }
+    }
     this.context.tasks.kick();
   }
 
