@@ -37,6 +37,12 @@ export interface AppOptions {
   plugins?: string[];
   /** What else stands in its environment. */
   environment?: Record<string, string>;
+  /** Host bridge for the guests; JimV's own NAT network by default. */
+  bridge?: string;
+  /** Runs it elsewhere, as in other namespaces; the process must stay the same. */
+  inside?: (command: string[]) => string[];
+  /** Where it serves, `127.0.0.1:0` by default. */
+  listen?: string;
 }
 
 export class App extends Client {
@@ -57,6 +63,11 @@ export class App extends Client {
     super();
     this.data = join(folder, "data");
     this.storage = options.storage ?? join(folder, "disks");
+  }
+
+  /** It is asked at its own address: a certificate that it made itself is its own. */
+  protected override fetch(path: string, options: RequestInit): Promise<Response> {
+    return fetch(`${this.url}${path}`, { ...options, tls: { rejectUnauthorized: false } });
   }
 
   /** Sets it up and starts it. */
@@ -105,13 +116,18 @@ export class App extends Client {
   private async setUp(): Promise<void> {
     const passwordFile = join(this.folder, "password");
     writeFileSync(passwordFile, this.adminPassword, { mode: 0o600 });
-    const child = Bun.spawn(
-      [
-        ...[executable, "setup", "--data", this.data, "--admin-name", this.adminName],
-        ...["--admin-password-file", passwordFile, "--storage", this.storage, "--vnc-ports", this.vncPorts],
-      ],
-      { env: this.environment(), stdin: "ignore", stdout: "pipe", stderr: "pipe" },
-    );
+    const { bridge } = this.options;
+    const command = [
+      ...[executable, "setup", "--data", this.data, "--admin-name", this.adminName],
+      ...["--admin-password-file", passwordFile, "--storage", this.storage, "--vnc-ports", this.vncPorts],
+      ...(bridge === undefined ? [] : ["--bridge", bridge]),
+    ];
+    const child = Bun.spawn(command, {
+      env: this.environment(),
+      stdin: "ignore",
+      stdout: "pipe",
+      stderr: "pipe",
+    });
     const [out, err, status] = await Promise.all([
       new Response(child.stdout).text(),
       new Response(child.stderr).text(),
@@ -122,7 +138,8 @@ export class App extends Client {
 
   /** Starts it (again) on the same data, and waits until it serves. */
   async start(): Promise<void> {
-    const child = Bun.spawn([executable, "standalone", "--data", this.data, "--listen", "127.0.0.1:0"], {
+    const { inside = (same) => same, listen = "127.0.0.1:0" } = this.options;
+    const child = Bun.spawn(inside([executable, "standalone", "--data", this.data, "--listen", listen]), {
       env: this.environment(),
       cwd: this.folder,
       stdin: "ignore",
