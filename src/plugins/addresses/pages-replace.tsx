@@ -243,9 +243,12 @@ function confirmDialog(uuid: string, name: string, row: Replacement, viewer: Vie
       open
       title={t("addresses.replace.confirmTitle", args)}
       post={`/guests/${uuid}/addresses/confirm`}
-      victims={[t("addresses.replace.confirmVictim", args), t("addresses.replace.confirmCheck", args)]}
+      victims={[t("addresses.replace.confirmVictim", args)]}
+      survivors={[args.address]}
       confirm={t("addresses.replace.confirm")}
-    />
+    >
+      <p class="hint">{t("addresses.replace.confirmCheck", args)}</p>
+    </DangerDialog>
   );
 }
 
@@ -261,7 +264,7 @@ function historyTable(viewer: Viewer): TableSpec<Replacement> {
       {
         key: "new",
         label: () => t("addresses.replace.new"),
-        width: "fill",
+        width: "l",
         card: "title",
         cell: (row) => (
           <TwoLines
@@ -273,7 +276,7 @@ function historyTable(viewer: Viewer): TableSpec<Replacement> {
       {
         key: "state",
         label: () => t("addresses.replace.state"),
-        width: "l",
+        width: "m",
         card: "state",
         cell: (row) => <Tag tone={tones[row.state]}>{t(`addresses.replace.state.${row.state}`)}</Tag>,
       },
@@ -286,8 +289,12 @@ function historyTable(viewer: Viewer): TableSpec<Replacement> {
       {
         key: "reason",
         label: () => t("addresses.replace.reason"),
-        width: "xl",
-        cell: (row) => (row.failedWord === null ? "–" : viewer.say(row.failedWord, row.failedArgs ?? {})),
+        width: "fill",
+        cell({ failedWord, failedArgs }) {
+          if (failedWord === null) return "–";
+          const reason = viewer.say(failedWord, failedArgs ?? {});
+          return <span title={reason}>{reason}</span>;
+        },
       },
       {
         key: "since",

@@ -564,7 +564,7 @@ test("the guest's page offers it, shows what is under way, and the API says the 
   await silence();
   expect(await (await admin.ask(tab)).text()).toContain(`/guests/${uuid}/addresses/confirm`);
   const confirm = await (await admin.ask(`/guests/${uuid}/addresses/confirm`)).text();
-  expect(confirm).toContain("192.0.2.10 is released");
+  expect(confirm).toContain("192.0.2.10: it is released");
   expect((await reader.ask(`${at}/confirm`, { method: "POST" })).status).toBe(403);
   expect((await admin.ask(`${at}/confirm`, { method: "POST" })).status).toBe(204);
   expect(await (await admin.ask(at)).json()).toMatchObject({ items: [{ state: "verified" }, {}] });

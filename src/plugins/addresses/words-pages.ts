@@ -32,7 +32,8 @@ export const pageTexts = {
     "addresses.page.defaultLong": "Propose this pool for new guests",
     "addresses.page.taken": "Taken",
     "addresses.page.freeOf": "{free} of {size} free",
-    "addresses.page.noGuestsChange": "Guests keep what they were given; new ones get what stands here.",
+    "addresses.page.noGuestsChange":
+      "Guests keep the network settings that they were given; new ones get what stands here. Only spoofing protection changes for guests that run, too.",
     "addresses.page.picture": "The range at a glance",
     "addresses.page.pictureLabel": "{used} used, {reserved} reserved, {resting} resting, {free} free",
     "addresses.page.each": "One square is one address",
@@ -134,7 +135,8 @@ export const pageTexts = {
     "addresses.page.defaultLong": "新建虚拟机时推荐此地址池",
     "addresses.page.taken": "已占用",
     "addresses.page.freeOf": "共 {size} 个，空闲 {free} 个",
-    "addresses.page.noGuestsChange": "已有虚拟机保留原来的设置；新建的虚拟机使用这里的设置。",
+    "addresses.page.noGuestsChange":
+      "已有虚拟机保留原来的网络设置，新建的虚拟机使用这里的设置。只有防地址欺骗对运行中的虚拟机也立即生效。",
     "addresses.page.picture": "范围一览",
     "addresses.page.pictureLabel": "已用 {used}，保留 {reserved}，静置 {resting}，空闲 {free}",
     "addresses.page.each": "一格代表一个地址",

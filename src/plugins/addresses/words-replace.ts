@@ -70,7 +70,7 @@ export const replaceTexts = {
     "addresses.replace.again": "Try again",
     "addresses.replace.confirm": "Confirm",
     "addresses.replace.confirmTitle": "Keep {address} for {name}?",
-    "addresses.replace.confirmVictim": "{old} is released: others may get it.",
+    "addresses.replace.confirmVictim": "{old}: it is released, and others may get it",
     "addresses.replace.confirmCheck":
       "Nobody has seen {address} answer. Look at the guest's console first, whether it has that address.",
     "addresses.replace.takeBack": "Give up",
@@ -185,7 +185,7 @@ export const replaceTexts = {
     "addresses.replace.again": "重试",
     "addresses.replace.confirm": "确认",
     "addresses.replace.confirmTitle": "为 {name} 保留 {address}？",
-    "addresses.replace.confirmVictim": "{old} 将被释放，可分配给其他虚拟机。",
+    "addresses.replace.confirmVictim": "{old}：将被释放，可分配给其他虚拟机",
     "addresses.replace.confirmCheck": "尚未看到 {address} 应答。请先在虚拟机控制台确认它已使用此地址。",
     "addresses.replace.takeBack": "放弃",
     "addresses.replace.held":
