@@ -21,6 +21,7 @@ import {
   type TaskError,
   update,
 } from "jimv";
+import type { QueuedJob } from "../boot-jobs/index.ts";
 import type { Orders } from "./orders.ts";
 import { isUnchanged } from "./replace-tasks.ts";
 import { addresses, ipPools, isStillHeld, type Replacement, replacements, stillHeld } from "./schema.ts";
@@ -46,7 +47,10 @@ export class Endings {
   }
 
   /** How the boot job went that tells a guest. */
-  async jobEnded(guestUuid: string, jobId: string, succeeded: boolean): Promise<ReportEffects> {
+  async jobEnded(
+    { guestUuid, jobId, queuedAt }: Pick<QueuedJob, "guestUuid" | "jobId" | "queuedAt">,
+    succeeded: boolean,
+  ): Promise<ReportEffects> {
     const row = await this.ground.store.first(replacements, {
       where: and(
         eq(replacements.guestUuid, guestUuid),
@@ -57,6 +61,8 @@ export class Endings {
       orderBy: desc(replacements.createdAt),
     });
     if (!row) return nothing;
+    // Queued before it was given up, it may have told the address that was given up: the next boot tells anew.
+    if (isStillHeld(row) && queuedAt < row.changedAt) return nothing;
     if (succeeded) return this.told(row);
     return this.changed(row, { failedWord: "addresses.jobFailed", failedArgs: {} });
   }

@@ -27,7 +27,7 @@ export function joinReplacing(context: ControllerContext, replacing: Replacing):
   );
   context.onStop(
     hooks.on(bootJobEnded, async ({ queued, succeeded, effects }) => {
-      const more = await endings.jobEnded(queued.guestUuid, queued.jobId, succeeded);
+      const more = await endings.jobEnded(queued, succeeded);
       effects.statements.push(...more.statements);
       effects.events?.push(...(more.events ?? []));
       const { after } = effects;

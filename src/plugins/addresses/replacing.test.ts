@@ -377,6 +377,20 @@ test("without a seed or a boot job it is the boot itself that takes back what wa
   expect((await rowOf(newAddress))?.state).toBe("resting");
 });
 
+test("a boot job that was queued before the giving up says nothing of what the guest has after it", async () => {
+  const plain = await guest("plain", { init: "none", seedPath: null });
+  const row = await ask(plain.uuid, { style: "netplan" });
+  const queued = { guestUuid: plain.uuid, jobId: row.jobId ?? "", queuedAt: stage.clock.now() };
+  expect(await (await packed(plain)).isBooked()).toBe(true);
+  stage.clock.pass(1000);
+  await replacing.takeBack(plain.uuid);
+  await settle(replacing.endings.jobEnded(queued, true));
+  expect((await rowOf(row.newAddress))?.state).toBe("used");
+  stage.clock.pass(1000);
+  await settle(replacing.endings.jobEnded({ ...queued, queuedAt: stage.clock.now() }, true));
+  expect((await rowOf(row.newAddress))?.state).toBe("resting");
+});
+
 test("what was given up is let go, too, when a later replacement has been told", async () => {
   const web = await runner("web");
   const first = await ask(web.uuid, { when: "now" });
