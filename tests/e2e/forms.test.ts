@@ -208,6 +208,27 @@ test("Chinese and dark: every page speaks one language, and switches at once", a
   await page.waitForSelector("text=Create guest");
 });
 
+test("the language is switched in the middle of a form: what was typed stays, but for secrets", async () => {
+  const page = await browser.signedIn(app);
+  await page.goto(`${app.url}/guests/new`);
+  await page.fill('input[name="name"]', "typed-before");
+  await page.fill('input[name="quantity"]', "3");
+  await page.check('input[name="linked"][value="true"]', { force: true });
+  const password = page.locator('input[name="password"]');
+  await password.evaluate((field: HTMLInputElement) => {
+    field.value = "not-to-be-kept";
+  });
+  await page.click("header [data-language]");
+  await page.waitForSelector('html[lang="zh-CN"]');
+  await page.waitForFunction(
+    () => document.querySelector<HTMLInputElement>('input[name="name"]')?.value === "typed-before",
+  );
+  expect(await page.inputValue('input[name="quantity"]')).toBe("3");
+  expect(await page.isChecked('input[name="linked"][value="true"]')).toBe(true);
+  expect(await password.inputValue()).not.toBe("not-to-be-kept");
+  expect(await page.evaluate(() => sessionStorage.length)).toBe(0);
+});
+
 test("a phone's width has no sideways scrolling", async () => {
   const page = await browser.signedIn(app, { width: 390, height: 844 });
   for (const path of ["/", "/guests?show=paused", "/guests/new", "/disks?show=all", "/tasks", "/nodes"]) {

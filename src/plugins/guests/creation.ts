@@ -129,9 +129,14 @@ export class Creation {
   }
 
   private async usableTemplate(id: string): Promise<Plan["template"]> {
-    const template = await this.needs.templates.usable(id);
+    const template = await this.needs.templates.usable(id).catch((error) => {
+      if (!(error instanceof AppError)) throw error;
+      // A choice that is not there any more is wrong input, as another node's or pool's is.
+      const kind = error.kind === "notFound" ? "invalid" : error.kind;
+      throw fieldError("templateId", error.word, error.args, kind);
+    });
     if (template.format === null)
-      throw new AppError("conflict", "guests.templateUnchecked", { template: template.name });
+      throw fieldError("templateId", "guests.templateUnchecked", { template: template.name }, "conflict");
     return { ...template, format: template.format };
   }
 

@@ -55,6 +55,17 @@ describe("guests", () => {
     world.store.run(update(guests, set, eq(guests.uuid, found.uuid)));
 
   describe("creation refuses", () => {
+    test("a template that is not there, or not ready, at its field", async () => {
+      const at = "templateId";
+      expect(await refusal(world.create({ templateId: "gone" }))).toMatchObject(
+        like("invalid", "templates.notFound", at),
+      );
+      await world.store.run(update(templates, { state: "checking" }, eq(templates.id, "none")));
+      expect(await refusal(world.create({ templateId: "none" }))).toMatchObject(
+        like("conflict", "templates.not.checking", at),
+      );
+    });
+
     test("what the node can't give, with the figure", async () => {
       expect(await refusal(world.create({ memoryMiB: 40_000, quantity: 2 }))).toMatchObject(
         like("conflict", "guests.noMemory", "memoryMiB", {
@@ -179,7 +190,6 @@ describe("guests", () => {
       expect(await refusal(world.create({ nodeName: "nowhere" }))).toMatchObject(
         like("invalid", "guests.nodeUnknown"),
       );
-      expect(await refusal(world.create({ templateId: "unheard" }))).toMatchObject(like("notFound"));
       node().acceptsGuests = false;
       expect(await refusal(world.create())).toMatchObject(like("conflict", "guests.nodeClosed", "nodeName"));
       expect(await refusal(world.create({ nodeName: "node-1", name: "asked-for" }))).toBe("nothing");

@@ -9,6 +9,7 @@ import { startMorph } from "./morph.ts";
 import { all, byId, csrf, keep, onClick, word } from "./net.ts";
 import { startSelect } from "./select.ts";
 import { startTray } from "./tray.ts";
+import { reloadTyped, restoreTyped } from "./typed.ts";
 
 /** One timer for all times on the page. */
 const timesMs = 5000;
@@ -54,7 +55,7 @@ onClick("[data-theme-choice]", (button) => {
 });
 onClick("[data-language]", (button) => {
   keep(languageCookie, button.dataset.language ?? "en");
-  location.reload();
+  reloadTyped();
 });
 
 function freshenTimes(): void {
@@ -81,6 +82,7 @@ startLive();
 // htmx begins with a timer of its own, and input goes before timers: what was typed into the filter until then, or
 // what the browser kept from an earlier visit, must narrow the list, too.
 setTimeout(() => {
+  restoreTyped();
   const field = byId("filter-field");
   if (field instanceof HTMLInputElement && field.value !== field.defaultValue)
     field.dispatchEvent(new Event("input", { bubbles: true }));
