@@ -18,7 +18,7 @@ export const templatesWords = defineWords({
     "templates.whichNode": "Say on which node the image is: there are {count}.",
     "templates.tooSmall": "The image itself takes {least} GiB. Choose at least as much.",
     "templates.inUse":
-      "{name} is needed by {count} linked disks: {names}. Delete those guests first, or keep the template.",
+      "{name} is needed by {count} linked disks, or guests that are just being made of it: {names}. Delete them or wait, or keep the template.",
     "templates.busy":
       "Guests are being made from {name} all the time, so that it can't be removed. Try again in a moment.",
     "templates.not.checking": "{name} is being checked. Wait a moment, then try again.",
@@ -146,7 +146,8 @@ export const templatesWords = defineWords({
     "templates.userForm": "用户名：首字符为字母，其后可用字母、数字和 . _ -",
     "templates.whichNode": "共有 {count} 个节点，请指明镜像在哪个节点上。",
     "templates.tooSmall": "镜像本身需要 {least} GiB，请不要小于该值。",
-    "templates.inUse": "{name} 仍被 {count} 个链接磁盘使用：{names}。请先删除这些虚拟机，或保留模板。",
+    "templates.inUse":
+      "{name} 仍被 {count} 个链接磁盘或正在创建的虚拟机使用：{names}。请先删除或等待其完成，或保留模板。",
     "templates.busy": "正在不断使用 {name} 创建虚拟机，暂时无法删除，请稍后重试。",
     "templates.not.checking": "{name} 正在检查，请稍后重试。",
     "templates.not.refused": "{name} 检查未通过。请在其页面查看原因，处理后重新检查。",
