@@ -115,6 +115,12 @@ export interface PlannedGuests {
   vcpus: number;
 }
 
+/**
+ * Whether a guest whose migration failed may run there. `unless running`: its own node was heard to the end, and where
+ * it runs here it is here; `yes`: nobody heard anything.
+ */
+export type MoveDoubt = "no" | "unless running" | "yes";
+
 /** The part of a migration that is the guests' own: what fits where, what is booked, and whose row says what. */
 export interface GuestMoves {
   /** @throws AppError notFound, conflict when the guest's state does not allow it */
@@ -150,8 +156,8 @@ export interface GuestMoves {
   ): Promise<{ port: number; statements: Statement[] } | null>;
   /** What is written when it has arrived: guest, disks and booking at once. */
   arrived(uuid: string, arrival: Arrival): Promise<ReportEffects>;
-  /** What is written when it has stayed. */
-  stayed(uuid: string): Promise<ReportEffects>;
+  /** What is written when it has stayed. In doubt it counts as being there, too, until that node says otherwise. */
+  stayed(uuid: string, doubt: MoveDoubt): Promise<ReportEffects>;
 }
 export const guestMoves = serviceKey<GuestMoves>("guests.moves");
 /** Other plugins' reasons why nodes can't take a guest in, by name of node. */

@@ -7,10 +7,12 @@ import {
   and,
   asc,
   eq,
+  insert,
   isNotNull,
   type PreparedTask,
   type Reason,
   type ReportEffects,
+  remove,
   type SetOf,
   type Statement,
   StoreUniqueError,
@@ -23,6 +25,7 @@ import {
   type Arrival,
   type Begun,
   type GuestMoves,
+  type MoveDoubt,
   type MovingGuest,
   moveGuards,
   type PlannedGuests,
@@ -32,7 +35,7 @@ import { freePorts } from "./naming.ts";
 import type { Ground, PlaceableNode } from "./needs.ts";
 import { changeGuest, releasedSet, stateSet } from "./observation.ts";
 import { refusal } from "./placement.ts";
-import { type Guest, guestInterfaces, guests } from "./schema.ts";
+import { foreignDomains, type Guest, guestInterfaces, guests } from "./schema.ts";
 import { allows, residentStates, whyNot } from "./states.ts";
 
 /** How often a move is booked anew when somebody else took a place or a port meanwhile. */
@@ -218,21 +221,42 @@ export class Moves implements GuestMoves {
     };
   }
 
-  async stayed(uuid: string): Promise<ReportEffects> {
+  async stayed(uuid: string, doubt: MoveDoubt): Promise<ReportEffects> {
     const guest = await this.migrating(uuid);
     if (!guest) return nothing;
     const released = releasedSet(guest, null, this.ground.clock.now());
     // Without a word from its node it is what it was: nobody moves a guest in any other state.
     const fallback = guest.wantedState === "off" && guest.startedAt === null ? "off" : "running";
     const state = released.state ?? fallback;
+    const isUnsure = doubt === "yes" || (doubt === "unless running" && state !== "running");
     const { disks: hers } = await this.withBelongings(guest);
     return {
       statements: [
         changeGuest(guest, { ...released, state, movesTo: null, movesToPort: null }),
         update(disks, { state: "attached" }, and(eq(disks.guestUuid, uuid), eq(disks.state, "moving"))),
+        ...(isUnsure ? this.presumed(guest) : []),
       ],
       events: [guestEvent(uuid, { state }), ...hers.map((disk) => diskEvent(disk.uuid))],
     };
+  }
+
+  /** Counts it as seen there, running, until that node's next list tells; see `GuestService.reachable`. */
+  private presumed({ uuid, name, movesTo, vcpus, memoryMiB }: Guest): Statement[] {
+    if (movesTo === null) return [];
+    const seenAt = this.ground.clock.now();
+    return [
+      remove(foreignDomains, eq(foreignDomains.uuid, uuid)),
+      insert(foreignDomains, {
+        uuid,
+        nodeName: movesTo,
+        name,
+        state: "running",
+        kind: "orphan",
+        vcpus,
+        memoryMiB,
+        seenAt,
+      }),
+    ];
   }
 }
 

@@ -35,7 +35,7 @@ import type { Ground, GuestNeeds, PlaceableNode } from "./needs.ts";
 import { removeOrphan } from "./orphans.ts";
 import { GuestReading } from "./reading.ts";
 import type { ChangeGuest, CreateGuest, DeleteGuest } from "./requests.ts";
-import { type Guest, guests } from "./schema.ts";
+import { foreignDomains, type Guest, guests } from "./schema.ts";
 import { type Action, allows, killable, whyNot } from "./states.ts";
 import {
   deleteGuest,
@@ -170,6 +170,7 @@ export class Guests extends GuestReading implements GuestService {
         if (!force) throw new AppError("conflict", "guests.deleteRunning", { name: guest.name });
       }
       await this.reachable(guest);
+      await this.onlyHere(guest);
       const hers = await this.ground.store.select(disks, { where: eq(disks.guestUuid, uuid) });
       const moving = hers.find((disk) => disk.state !== "attached" && disk.state !== "failed");
       if (moving) throw new AppError("conflict", "guests.diskBusy", { disk: moving.name });
@@ -328,6 +329,19 @@ export class Guests extends GuestReading implements GuestService {
   async reachable(guest: Guest): Promise<void> {
     const node = await this.node(guest);
     if (node.state === "offline") throw new AppError("conflict", "guests.nodeAway", { node: node.name });
+    // What runs here runs nowhere else: libvirt lets it run there only after it has stopped it here.
+    if (guest.state !== "running" && guest.state !== "stopping") await this.onlyHere(guest);
+  }
+
+  /**
+   * A guest of which another node has a domain, too (a migration whose end nobody heard of), may run there: resumed or
+   * started here it would write to the same disks, deleted here it would take them away. @throws AppError conflict
+   */
+  private async onlyHere({ uuid, name, nodeName: node }: Guest): Promise<void> {
+    const seen = and(eq(foreignDomains.uuid, uuid), eq(foreignDomains.kind, "orphan"));
+    const twin = await this.ground.store.first(foreignDomains, { where: seen });
+    if (twin && twin.nodeName !== node)
+      throw new AppError("conflict", "guests.elsewhere", { name, node, other: twin.nodeName });
   }
 
   private async node(guest: Guest): Promise<PlaceableNode> {

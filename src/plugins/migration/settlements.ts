@@ -6,9 +6,11 @@ import {
   eq,
   type ReportEffects,
   remove,
+  type Task,
+  type TaskError,
   update,
 } from "jimv";
-import type { GuestMoves } from "../guests/index.ts";
+import type { GuestMoves, MoveDoubt } from "../guests/index.ts";
 import { readFigures } from "./figures.ts";
 import type { MigrationNeeds } from "./needs.ts";
 import { bookPorts, freePorts, givePorts } from "./ports.ts";
@@ -19,6 +21,21 @@ import { figuresKind, migrateGuest } from "./tasks.ts";
 const guestTopic = "guest";
 const portTaken = "hypervisor.portInUse";
 const nothing: ReportEffects = { statements: [] };
+
+/** Ends after which the guest may be there: its node could not look at both sides, or was not heard any more. */
+const doubts: Record<string, MoveDoubt> = {
+  "migration.unclear": "unless running",
+  "migration.twice": "yes",
+  "hypervisor.unavailable": "unless running",
+  "hypervisor.timeout": "unless running",
+  "hypervisor.peerUnreachable": "unless running",
+  "task.expiredRunning": "yes",
+  "task.interrupted": "yes",
+};
+
+/** What was never sent has not begun. */
+const doubtOf = (task: Task, { word }: TaskError): MoveDoubt =>
+  task.sentAt === null && task.attempts <= 1 ? "no" : (doubts[word] ?? "no");
 
 export function registerSettlements(
   context: ControllerContext,
@@ -45,8 +62,8 @@ export function registerSettlements(
       });
       return { ...effects, statements: [...effects.statements, ...over(task.id)], after: ended };
     },
-    failed: async (task, payload) => {
-      const effects = await moves.stayed(payload.uuid);
+    failed: async (task, payload, error) => {
+      const effects = await moves.stayed(payload.uuid, doubtOf(task, error));
       return { ...effects, statements: [...effects.statements, ...over(task.id)], after: ended };
     },
     // Something outside of JimV holds one of them there; libvirt does not say which.

@@ -1,0 +1,53 @@
+/**
+ * Nobody heard how a migration ended: the guest runs there and stands paused here. Resumed here it would run twice on
+ * the same disk, deleted here its disk would go from below the one that runs.
+ */
+import { expect, test } from "bun:test";
+import { type Event, runOnce, type Timed } from "./scenario.ts";
+
+const moved = (silence: Timed[]): Timed[] => [
+  { at: 0, event: "create" },
+  { at: 3_000, event: "sharePool" },
+  { at: 4_000, event: "loseAnswer" },
+  { at: 5_000, event: "migrate", guest: "web", to: "node-2" },
+  ...silence,
+];
+const acts: Event[] = [
+  { event: "act", guest: "web", action: "resume" },
+  { event: "act", guest: "web", action: "force-stop" },
+  { event: "delete", guest: "web", force: true },
+  { event: "migrate", guest: "web", to: "node-2" },
+];
+const then = acts.map((event, at) => ({ ...event, at: at * 30_000 }));
+const start = { nodes: ["node-1", "node-2"], shared: true };
+const refused = [
+  "domains: 2",
+  "files: 2",
+  "guest web on node-1: paused",
+  "ports: 1",
+  "refused delete web: guests.elsewhere",
+  "refused force-stop web: guests.elsewhere",
+  "refused migrate web: guests.elsewhere",
+  "refused resume web: guests.elsewhere",
+  "task guests.create web: succeeded",
+  "task migration.migrate web: failed migration.unclear",
+];
+/** Minutes of pretended time; a slow machine takes seconds for them. */
+const limitMilliseconds = 120_000;
+/** Enough that looking at the other side fails until the migration is given up. */
+const times = 455;
+
+test("a guest that runs on the other node is left alone here", async () => {
+  const events = moved([{ at: 6_500, event: "fail", call: "peer domain", code: "unavailable", times }]);
+  const run = await runOnce({ start, events, then, expect: { outcomes: [] } }, null);
+  expect(run.outcome).toEqual(refused);
+}, limitMilliseconds);
+
+test("so is one whose other node says nothing: it may run there", async () => {
+  const events = moved([
+    { at: 6_500, event: "fail", call: "peer domain", code: "unavailable", times: 3 },
+    { at: 8_500, event: "libvirt", node: "node-2", state: "down" },
+  ]);
+  const run = await runOnce({ start, events, then, expect: { outcomes: [] } }, null);
+  expect(run.outcome).toEqual(refused);
+}, limitMilliseconds);
