@@ -114,6 +114,33 @@ test("rules change a real disk, in one launch, and values are data", async () =>
   expect(seen[3]).toMatchObject({ state: "failed", word: "boot-jobs.guestfsFailed" });
 });
 
+test("what a guest put in the place of a small file is not taken for one, and no value stays in it", async () => {
+  const uuid = "guest";
+  const { signal } = new AbortController();
+  const session = await appliance.open({ uuid, disks: [{ path: disk(), format: "qcow2" }], signal });
+  const { code, output } = await session.command({
+    text: [
+      "mknod /pipe p && mknod /zero c 1 5 && ln -s /zero /to-zero && ln -s /pipe /to-pipe",
+      "busybox head -c 65536 /dev/zero | tr '\\0' x >/longest && cp /longest /longer && echo >>/longer",
+      'echo "$JIMV_PASSWORD"',
+      "sync && kill -9 $$",
+    ]
+      .join("\n")
+      .replaceAll(/(mknod|tr|cp) /g, "busybox $1 "),
+    values: { JIMV_PASSWORD: "kept in memory alone" },
+  });
+  expect([code, output.trim()]).toEqual([137, "kept in memory alone"]);
+  for (const path of ["/pipe", "/zero", "/to-zero", "/to-pipe", "/etc", "/longer"])
+    expect([path, await session.read(path)]).toEqual([path, null]);
+  expect((await session.read("/longest"))?.length).toBe(64 * 1024);
+  await session.sync();
+  await appliance.end(uuid);
+  // Compressed clusters would hide it; this disk has none.
+  expect(Bun.spawnSync(["grep", "-a", "-c", "kept in memory alone", disk()]).stdout.toString().trim()).toBe(
+    "0",
+  );
+});
+
 test.skipIf(process.env.JIMV_LONG !== "1")(
   "what is left by a killed process is ended before the disk is used again",
   async () => {

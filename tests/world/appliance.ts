@@ -95,13 +95,10 @@ function sessionOn(process: PretendedProcess, disk: GuestFiles): ApplianceSessio
         for (const each of [...live.keys()])
           if (each === path || each.startsWith(`${path}/`)) live.delete(each);
       }),
-    runScript: (path) =>
-      call("runScript", () => {
-        const work = path.slice(0, path.lastIndexOf("/"));
-        const command = need(`${work}/command`).trim();
-        disk.commands.push(command);
-        put(`${work}/code`, `${disk.codes.get(command) ?? 0}\n`);
-        put(`${work}/output`, `ran ${command}`);
+    command: ({ text }) =>
+      call("command", () => {
+        disk.commands.push(text);
+        return { code: disk.codes.get(text) ?? 0, output: `ran ${text}` };
       }),
     relabel: (folders) => call("relabel", () => void disk.labelled.push(...folders)),
     sync: () => call("sync", sync),

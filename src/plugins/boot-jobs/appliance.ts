@@ -21,8 +21,8 @@ export interface Appliance {
 export interface ApplianceSession {
   readonly system: "linux" | "windows" | "other";
   exists(path: string): Promise<boolean>;
-  /** A small text file. */
-  read(path: string): Promise<string>;
+  /** A small text file. Null when it is none: a guest may have put anything there, and is not trusted. */
+  read(path: string): Promise<string | null>;
   size(path: string): Promise<number>;
   list(folder: string): Promise<string[]>;
   /** Writes the whole file in place: an existing one keeps its owner, its label and, without `mode`, its permissions. */
@@ -34,8 +34,8 @@ export interface ApplianceSession {
   makeFolder(path: string, mode: string | null): Promise<void>;
   rename(from: string, to: string): Promise<void>;
   remove(path: string): Promise<void>;
-  /** Runs a shell script that lies in the guest, in the guest's own root. */
-  runScript(path: string): Promise<void>;
+  /** Runs a shell command in the guest's own root. It and its values lie in the small machine's memory alone. */
+  command(asked: GuestCommand): Promise<CommandEnd>;
   /** Labels what is in these folders for the guest's SELinux, or has its next boot do it; nothing where it has none. */
   relabel(folders: readonly string[]): Promise<void>;
   /** Everything so far is on the guest's disks when this returns. */
@@ -43,6 +43,23 @@ export interface ApplianceSession {
   /** Unmounts, and ends the small machine. The disks are free when this returns. */
   close(): Promise<void>;
 }
+
+export interface GuestCommand {
+  /** For `/bin/sh`. */
+  text: string;
+  /** By the shell's names. */
+  values: Readonly<Record<string, string>>;
+}
+
+export interface CommandEnd {
+  /** NaN where it left none. */
+  code: number;
+  /** The end of what it said. */
+  output: string;
+}
+
+/** What is longer is not taken from a guest. */
+export const longestReadBytes = 64 * 1024;
 
 export class ApplianceError extends Error {
   override readonly name = "ApplianceError";

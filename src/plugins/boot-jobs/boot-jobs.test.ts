@@ -200,6 +200,30 @@ describe("boot jobs", () => {
     expect((await it.start(guest.uuid)).state).toBe("running");
   });
 
+  test("a mark that is none of ours fails its job with a sentence, and the guest boots", async () => {
+    const guest = await it.guest();
+    for (const text of ["", "{", JSON.stringify({ rule: -1, size: null, log: [], ended: null })]) {
+      const [id] = await it.queue(guest, await it.job([write("/never", "x")]));
+      it.filesOf(guest.uuid).durable.set(`/var/lib/jimv/boot-jobs/${id}`, text);
+      expect((await it.start(guest.uuid)).state).toBe("running");
+      const row = (await it.queued()).find((each) => each.id === id);
+      expect(row?.failedWord).toBe("boot-jobs.markUnreadable");
+      await it.world.guestService.act(guest.uuid, "force-stop", someone);
+      await it.world.rest();
+    }
+    expect(it.filesOf(guest.uuid).durable.has("/never")).toBe(false);
+  });
+
+  test("a log that is longer than a mark may be loses its beginning, and the job goes on", async () => {
+    const guest = await it.guest();
+    const rules = Array.from({ length: 40 }, (_, at) => run(`${at}${"\u0001".repeat(3000)}`));
+    await it.queue(guest, await it.job(rules));
+    await it.start(guest.uuid);
+    expect((await it.queued())[0]).toMatchObject({ state: "done", failedWord: null });
+    const sizes = [...it.filesOf(guest.uuid).durable.values()].map((text) => text.length);
+    expect(Math.max(...sizes)).toBeLessThanOrEqual(64 * 1024);
+  });
+
   test("a guest without a system on its disk fails its jobs with a sentence, and boots", async () => {
     const guest = await it.guest();
     it.filesOf(guest.uuid).system = null;

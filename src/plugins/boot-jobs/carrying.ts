@@ -14,23 +14,27 @@
  * A mark goes with the disk: a guest that is created anew after its node's death begins without one. When a session
  * breaks off (libguestfs fails), the job under way has failed, and those after it get a session of their own.
  */
-import { AppError, timing } from "jimv";
-import { type Appliance, ApplianceError, type ApplianceSession } from "./appliance.ts";
-import type { Outcome, Plan, PlannedJob, PlannedRule } from "./plan.ts";
+import { AppError, type Static, Type, Value } from "jimv";
+import { type Appliance, ApplianceError, type ApplianceSession, longestReadBytes } from "./appliance.ts";
+import {
+  type Outcome,
+  Outcome as OutcomeShape,
+  type Plan,
+  type PlannedJob,
+  type PlannedRule,
+} from "./plan.ts";
 import { filled, namesIn, shellName, shellText } from "./variables.ts";
 
-/** Longest output of a command that the log keeps; of more, its end. */
-const outputCharacters = 4000;
-
-interface Mark {
+const Mark = Type.Object({
   /** Of the rule that comes, from 0. */
-  rule: number;
+  rule: Type.Integer({ minimum: 0 }),
   /** Of the file that it appends to, from before. */
-  size: number | null;
+  size: Type.Union([Type.Integer({ minimum: 0 }), Type.Null()]),
   /** Log so far. */
-  log: string[];
-  ended: Pick<Outcome, "state" | "word" | "args"> | null;
-}
+  log: Type.Array(Type.String()),
+  ended: Type.Union([Type.Pick(OutcomeShape, ["state", "word", "args"]), Type.Null()]),
+});
+type Mark = Static<typeof Mark>;
 
 export interface Carrier {
   appliance: Appliance;
@@ -137,6 +141,7 @@ class JobRun {
   async run(): Promise<Outcome> {
     const { job, log } = this;
     const before = await this.readMark();
+    if (before === "unreadable") return this.end("failed", "boot-jobs.markUnreadable", {});
     // What went before its node died has not been labelled.
     if (before) this.touched.add("/");
     if (before?.ended)
@@ -195,18 +200,13 @@ class JobRun {
 
   private async command(rule: PlannedRule, line: (text: string) => void): Promise<number | null> {
     const { session } = this;
-    const work = `${this.folder}/${this.job.id}.work`;
-    await session.remove(work);
-    await session.makeFolder(work, "0700");
-    const names = namesIn(rule.content);
     const values = this.values();
-    for (const name of names) await session.write(`${work}/${shellName(name)}`, values[name] ?? "", "0600");
-    await session.write(`${work}/command`, `${shellText(rule.content)}\n`, "0700");
-    await session.write(`${work}/run`, runner(work, names), "0700");
-    await session.runScript(`${work}/run`);
-    const code = Number.parseInt(await session.read(`${work}/code`), 10);
-    const output = this.withoutSecrets((await session.read(`${work}/output`)).trimEnd());
-    await session.remove(work);
+    const end = await session.command({
+      text: shellText(rule.content),
+      values: Object.fromEntries(namesIn(rule.content).map((name) => [shellName(name), values[name] ?? ""])),
+    });
+    const { code } = end;
+    const output = this.withoutSecrets(end.output.trimEnd());
     line(`run: exit code ${code}`);
     if (output !== "") this.log.push(output);
     return code === 0 ? null : Number.isNaN(code) ? -1 : code;
@@ -237,10 +237,21 @@ class JobRun {
     return outcomeOf(this.job, state, word, args, this.log);
   }
 
-  /** Null where the job has not begun. A mark is renamed into its place whole: half of one is not to be found. */
-  private async readMark(): Promise<Mark | null> {
+  /**
+   * Null where the job has not begun. A mark is renamed into its place whole: half of one is not to be found. What is
+   * no mark of ours was put there by the guest.
+   */
+  private async readMark(): Promise<Mark | null | "unreadable"> {
     if (!(await this.session.exists(this.markPath))) return null;
-    return JSON.parse(await this.session.read(this.markPath)) as Mark;
+    const text = await this.session.read(this.markPath);
+    if (text === null) return "unreadable";
+    try {
+      const mark: unknown = JSON.parse(text);
+      return Value.Check(Mark, mark) ? mark : "unreadable";
+    } catch (error) {
+      if (error instanceof SyntaxError) return "unreadable";
+      throw error;
+    }
   }
 
   private async mark(mark: Mark): Promise<void> {
@@ -248,32 +259,16 @@ class JobRun {
     // What the rule before did comes first: a mark must not be ahead of what it says.
     await session.sync();
     await session.makeFolder(folder, "0700");
-    await session.write(`${markPath}.new`, JSON.stringify(mark), "0600");
+    await session.write(`${markPath}.new`, fitting(mark), "0600");
     await session.rename(`${markPath}.new`, markPath);
     await session.sync();
   }
 }
 
-/**
- * Gives the command its values, each read from its file byte for byte (the `x` keeps line ends at the end), and keeps
- * what it says and its exit code. Only names of ours stand in it.
- */
-function runner(work: string, names: readonly string[]): string {
-  const seconds = timing.bootCommandMilliseconds / 1000;
-  const exports = names.map((name) => {
-    const own = shellName(name);
-    return `${own}=$(cat ${work}/${own}; printf x); export ${own}; ${own}=\${${own}%x}`;
-  });
-  return [
-    "#!/bin/sh",
-    "export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root",
-    ...exports,
-    // Where the guest has no `timeout`, the session's own limit ends the command.
-    `limit=; command -v timeout >/dev/null 2>&1 && limit="timeout ${seconds}"`,
-    `cd / && $limit /bin/sh ${work}/command >${work}/all 2>&1 </dev/null`,
-    `echo $? >${work}/code`,
-    `tail -c ${outputCharacters} ${work}/all >${work}/output`,
-    "exit 0",
-    "",
-  ].join("\n");
+/** A mark's text, short enough to be read again: of a log that is too long, the end is kept. */
+function fitting(mark: Mark): string {
+  for (let { log } = mark; ; log = ["…", ...log.slice(2)]) {
+    const text = JSON.stringify({ ...mark, log });
+    if (Buffer.byteLength(text) <= longestReadBytes || log.length < 2) return text;
+  }
 }

@@ -8,7 +8,15 @@
  */
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { type CephAccess, type NodeContext, timing } from "jimv";
-import { type Appliance, ApplianceError, type ApplianceSession } from "./appliance.ts";
+import {
+  type Appliance,
+  ApplianceError,
+  type ApplianceSession,
+  type CommandEnd,
+  type GuestCommand,
+  longestReadBytes,
+} from "./appliance.ts";
+import { runInGuest } from "./guest-command.ts";
 
 /** In memory: contents and values of rules never lie on the node's disk. */
 const workFolder = "/run/jimv/boot-jobs";
@@ -256,12 +264,11 @@ class GuestfishSession implements ApplianceSession {
     return (await this.tell(`exists ${quoted(path)}`)).trim() === "true";
   }
 
-  async read(path: string): Promise<string> {
-    const local = this.local();
-    await this.tell(`download ${quoted(path)} ${quoted(local)}`);
-    const text = readFileSync(local, "utf8");
-    rmSync(local);
-    return text;
+  async read(path: string): Promise<string | null> {
+    // What lies there may be a device without an end, or a pipe without a beginning.
+    if ((await this.tell(`is-file ${quoted(path)} "followsymlinks:true"`)).trim() !== "true") return null;
+    const text = await this.tell(`pread ${quoted(path)} ${longestReadBytes + 1} 0`);
+    return Buffer.byteLength(text) > longestReadBytes ? null : text;
   }
 
   async size(path: string): Promise<number> {
@@ -298,14 +305,14 @@ class GuestfishSession implements ApplianceSession {
     await this.tell(`rm-rf ${quoted(path)}`);
   }
 
-  async runScript(path: string): Promise<void> {
-    await this.tell(`command ${quoted(`/bin/sh ${path}`)}`, timing.applianceScriptMilliseconds);
+  command(asked: GuestCommand): Promise<CommandEnd> {
+    return runInGuest(asked, (words, ms) => this.tell(`command ${quoted(words)}`, ms));
   }
 
   async relabel(folders: readonly string[]): Promise<void> {
     if (!(await this.exists(selinuxConfig))) return;
     const config = await this.read(selinuxConfig);
-    if (!/^\s*SELINUX\s*=\s*(enforcing|permissive)\b/m.test(config)) return;
+    if (config === null || !/^\s*SELINUX\s*=\s*(enforcing|permissive)\b/m.test(config)) return;
     const type = /^\s*SELINUXTYPE\s*=\s*([A-Za-z0-9_-]+)/m.exec(config)?.[1] ?? "targeted";
     const contexts = `/etc/selinux/${type}/contexts/files/file_contexts`;
     // First of all the note for the guest, so that it labels by itself whatever becomes of what follows.

@@ -39,6 +39,8 @@ export const bootJobsWords = defineWords({
     "boot-jobs.interrupted":
       "The node ended while command {rule} ran. It is not carried out a second time: look into the guest, then queue the job again.",
     "boot-jobs.commandFailed": "Command {rule} ended with exit code {code}. The log has its output.",
+    "boot-jobs.markUnreadable":
+      "The guest's mark of this job is not what JimV wrote. It is not known how far the job came: look into the guest, then queue the job again.",
     "boot-jobs.noSystem":
       "No operating system was found on the guest's disks, so there are no files to change. Boot jobs need a guest that is installed on its disk.",
     "boot-jobs.noGuestfs":
@@ -85,6 +87,8 @@ export const bootJobsWords = defineWords({
     "boot-jobs.staysOff": "启动作业 {job} 失败，虚拟机保持关机，日志见虚拟机页面。",
     "boot-jobs.interrupted": "节点在执行第 {rule} 条命令时终止，该命令不会再次执行：请检查虚拟机后重新排队。",
     "boot-jobs.commandFailed": "第 {rule} 条命令的退出码为 {code}，输出见日志。",
+    "boot-jobs.markUnreadable":
+      "虚拟机中此作业的标记不是 JimV 所写，无法得知作业进行到何处：请检查虚拟机后重新排队。",
     "boot-jobs.noSystem":
       "虚拟机磁盘上未找到操作系统，没有可修改的文件。启动作业需要系统安装在磁盘上的虚拟机。",
     "boot-jobs.noGuestfs":
