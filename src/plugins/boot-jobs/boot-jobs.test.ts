@@ -7,6 +7,7 @@ import { someone, World } from "../../../tests/world/world.ts";
 import { type Guest, guests } from "../guests/index.ts";
 import { bootJobsService } from "./contract.ts";
 import { bootJobsWith } from "./index.ts";
+import { Queue } from "./queue.ts";
 import type { CreateJob, RuleBody } from "./requests.ts";
 import { type BootJob, bootJobs, queuedJobs } from "./schema.ts";
 import { putSeeds, seeds } from "./seeds.ts";
@@ -148,7 +149,10 @@ describe("boot jobs", () => {
     ]);
     const second = await it.job([run("echo {PASSWORD} >/x"), append("/etc/hosts", "10.0.0.2 b\n")]);
     await it.queue(guest, first, second);
-    expect(await refusal(it.queue(guest, second))).toBe("boot-jobs.queuedAlready");
+    await expect(it.queue(guest, second)).rejects.toMatchObject({
+      word: "boot-jobs.queuedAlready",
+      args: { job: second.name, guest: "web" },
+    });
     expect(await refusal(it.jobs.remove(first.id))).toBe("boot-jobs.stillQueued");
     expect((await it.start(guest.uuid)).state).toBe("running");
     const files = it.filesOf(guest.uuid);
@@ -245,6 +249,78 @@ describe("boot jobs", () => {
     expect(files.durable.get("/a/b.txt")).toBe("1\r\n2\r\n3");
     expect(files.commands).toEqual([]);
     expect((await it.queued())[0]?.log).toContain("2. run: left out");
+  });
+
+  test("a job of which nothing could be carried out is not called done", async () => {
+    const guest = await it.guest();
+    it.filesOf(guest.uuid).system = "windows";
+    await it.queue(guest, await it.job([run("echo"), run("ls")]));
+    expect((await it.start(guest.uuid)).state).toBe("running");
+    expect(await it.queued()).toMatchObject([{ state: "failed", failedWord: "boot-jobs.allLeftOut" }]);
+  });
+
+  test("a job that lost a value while it waited fails with its reason, and the others and the boot go on", async () => {
+    const key = "ssh-ed25519 AAAA me";
+    await it.world.set("boot-jobs", BootJobSettings, { sshKey: key });
+    const guest = await it.guest();
+    const lost = await it.job([write("/k", "{SSH-KEY}")], { name: "Key" });
+    await it.queue(guest, lost, await it.job([write("/a", "x")]));
+    await it.world.set("boot-jobs", BootJobSettings, { sshKey: "" });
+    expect((await it.start(guest.uuid)).state).toBe("running");
+    expect(it.filesOf(guest.uuid).durable.get("/a")).toBe("x");
+    const rows = await it.queued();
+    expect(rows.find(({ jobId }) => jobId === lost.id)).toMatchObject({
+      state: "failed",
+      pendingKey: null,
+      failedWord: "boot-jobs.noValue",
+      failedArgs: { job: "Key", guest: "web", name: "SSH-KEY" },
+    });
+    expect(rows.filter(({ state }) => state === "done")).toHaveLength(1);
+    // One that is to keep its guest off does so, and can be taken back.
+    await it.world.guestService.act(guest.uuid, "force-stop", someone);
+    await it.world.rest();
+    await it.world.set("boot-jobs", BootJobSettings, { sshKey: key });
+    const ids = await it.queue(guest, await it.job([write("/k", "{SSH-KEY}")], { onFailure: "stay" }));
+    await it.world.set("boot-jobs", BootJobSettings, { sshKey: "" });
+    expect(await refusal(it.start(guest.uuid))).toBe("boot-jobs.noValue");
+    expect(await it.world.use(bootJobsService).takeBack(ids)).toBe(1);
+    expect((await it.start(guest.uuid)).state).toBe("running");
+  });
+
+  test("a start that is booked while a job is taken back takes it along", async () => {
+    const guest = await it.guest();
+    const { store, clock, hooks } = { ...it.world, hooks: { run: async () => {} } };
+    const [id] = await it.queue(guest, await it.job([write("/a", "x")]));
+    const queue = new Queue(
+      {
+        store,
+        clock,
+        hooks,
+        commit: async (statements: Parameters<typeof store.batch>[0]) => {
+          // Right before it commits, the start has.
+          await it.world.guestService.act(guest.uuid, "start", someone);
+          await store.batch(statements);
+        },
+      } as never,
+      it.jobs,
+    );
+    expect(await refusal(queue.takeBack([id ?? ""]))).toBe("boot-jobs.underWay");
+    await it.world.rest();
+    expect(await it.queued()).toMatchObject([{ state: "done" }]);
+  });
+
+  test("the jobs that come along come all or none, also beside one of the same name", async () => {
+    await it.world.store.run(remove(bootJobs, "all"));
+    const [first] = seeds;
+    await it.job([], { name: first?.name ?? "" });
+    const { store, clock, log } = it.world;
+    const broken = { batch: () => Promise.reject(new Error("gone")), first: store.first.bind(store) };
+    await expect(putSeeds({ store: broken as never, clock, log })).rejects.toThrow("gone");
+    expect(await it.jobs.list(true)).toHaveLength(1);
+    await putSeeds(it.world);
+    expect((await it.jobs.list()).map(({ name }) => name).sort()).toEqual(
+      seeds.map(({ name }) => name).sort(),
+    );
   });
 
   test("template jobs come with new guests, and wait where the guest does not boot yet", async () => {

@@ -159,6 +159,9 @@ class JobRun {
       if (failed !== null)
         return this.end("failed", "boot-jobs.commandFailed", { rule: at + 1, code: failed });
     }
+    const { rules } = job;
+    if (rules.length > 0 && rules.every((rule) => this.isSkipped(rule)))
+      return this.end("failed", "boot-jobs.allLeftOut", {});
     return this.end("done", null, {});
   }
 

@@ -9,8 +9,9 @@ import type { CommandEnd, GuestCommand } from "./appliance.ts";
 const folder = "/dev/jimv-boot-job";
 /** Longest output of a command that is kept; of more, its end. */
 const outputBytes = 4000;
-/** guestfish reads lines of 8 KiB, and a byte takes up to eight characters of one. */
+/** guestfish reads lines of 8 KiB; a byte takes up to eight characters of one, and so may those of a name. */
 const stagedBytes = 800;
+const stagedNameBytes = 100;
 
 /**
  * Runs a program with its arguments in the guest's root: words apart by spaces, single quotes around those that have
@@ -20,28 +21,42 @@ type Run = (words: string, ms?: number) => Promise<string>;
 
 /** @throws ApplianceError when the small machine fails; the command's own failure is its exit code */
 export async function runInGuest({ text, values }: GuestCommand, run: Run): Promise<CommandEnd> {
-  const names = Object.keys(values);
+  const staged = { ...values, command: `${text}\n`, run: runner(Object.keys(values)) };
   await run(`/bin/sh -c 'rm -rf ${folder}; mkdir -m 700 ${folder}'`);
-  for (const name of names) await stage(name, values[name] ?? "", run);
-  await stage("command", `${text}\n`, run);
-  await stage("run", runner(names), run);
+  for (const pieces of inLines(staged))
+    await run(
+      `/bin/sh -c 'while [ $# -gt 1 ]; do printf %b "$2" >>"$0/$1"; shift 2; done' ${folder} ${pieces.join(" ")}`,
+    );
   await run(`/bin/sh ${folder}/run`, timing.applianceScriptMilliseconds);
-  const code = Number.parseInt(await run(`/bin/sh -c 'cat ${folder}/code'`), 10);
+  const [, code = "", output = ""] =
+    /^(\d*)\n?(.*)$/s.exec(await run(`/bin/sh -c 'cat ${folder}/code ${folder}/output; rm -rf ${folder}'`)) ??
+    [];
   // The guest's own `tail` need not have kept to it.
-  const output = (await run(`/bin/sh -c 'cat ${folder}/output'`)).slice(-outputBytes);
-  await run(`/bin/sh -c 'rm -rf ${folder}'`);
-  return { code, output };
+  return { code: Number.parseInt(code, 10), output: output.slice(-outputBytes) };
 }
 
-/** Puts a text there, byte for byte: as octal numbers, in which nothing means anything to a shell. */
-async function stage(name: string, text: string, run: Run): Promise<void> {
-  const bytes = Buffer.from(text);
-  for (let at = 0; at === 0 || at < bytes.length; at += stagedBytes) {
-    const octal = [...bytes.subarray(at, at + stagedBytes)].map(
-      (byte) => `\\0${byte.toString(8).padStart(3, "0")}`,
-    );
-    await run(`/bin/sh -c 'printf %b "$1" >>"$0"' ${folder}/${name} ${octal.join("")}`);
+/**
+ * Texts by their names, in as many lines as they need: a name and, byte for byte, a piece of its text after the other. As
+ * octal numbers, in which nothing means anything to a shell; `\c` prints nothing.
+ */
+function inLines(texts: Readonly<Record<string, string>>): string[][] {
+  const lines: string[][] = [[]];
+  let left = stagedBytes;
+  for (const [name, text] of Object.entries(texts)) {
+    const bytes = Buffer.from(text);
+    for (let at = 0; at === 0 || at < bytes.length; ) {
+      if (left <= stagedNameBytes) {
+        lines.push([]);
+        left = stagedBytes;
+      }
+      const piece = bytes.subarray(at, at + left - stagedNameBytes);
+      const octal = [...piece].map((byte) => `\\0${byte.toString(8).padStart(3, "0")}`).join("");
+      lines.at(-1)?.push(name, octal === "" ? "\\c" : octal);
+      left -= stagedNameBytes / 4 + piece.length;
+      at += Math.max(1, piece.length);
+    }
   }
+  return lines;
 }
 
 /**

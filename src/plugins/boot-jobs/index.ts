@@ -72,7 +72,7 @@ export const bootJobsWith = (appliance?: Appliance) =>
       ] satisfies BootVariable[];
       for (const variable of own) slots.add(bootVariables, variable);
 
-      context.onStop(hooks.on(guestBeforeBoot, ({ guest, luggage }) => queue.pack(guest, luggage)));
+      context.onStop(hooks.on(guestBeforeBoot, (boot) => queue.pack(boot)));
       context.onStop(
         hooks.on(guestCreating, async (made) => {
           made.statements.push(...(await queue.packNew(made)));

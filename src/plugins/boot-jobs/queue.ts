@@ -25,16 +25,23 @@ import {
 import { type Disk, disks } from "../disks/index.ts";
 import { type BootLuggage, type Guest, guests, type NewGuest } from "../guests/index.ts";
 import { type BootJobs, bootJobEnded, type MadeGuest } from "./contract.ts";
-import { carriedAs, EndedReport, type Plan } from "./plan.ts";
+import { carriedAs, EndedReport, type Outcome, type Plan } from "./plan.ts";
 import { type BootJob, bootJobs, type QueuedJob, queuedJobs } from "./schema.ts";
 import type { Jobs } from "./service.ts";
 import { BootJobSettings } from "./settings.ts";
 import { namesIn } from "./variables.ts";
 
+/** How often it is decided anew when a start or somebody else came in between. */
+const takeBackTries = 5;
+
 type Ground = Pick<ControllerContext, "store" | "clock" | "commit" | "hooks" | "settings" | "log">;
 
 const guestEvent = (uuid: string): EventRow => ({ topic: "guest", key: uuid, data: null });
 export const queuedEvent = (id: string): EventRow => ({ topic: "bootQueue", key: id });
+
+type Outcomes = Outcome[];
+/** What a start is asked for. */
+type Boot = { guest: Guest; luggage: BootLuggage; statements: Statement[] };
 
 /** In these states a boot's jobs may be under way, and can neither be taken back nor expire. */
 const booting = ["creating", "starting"] as const;
@@ -106,20 +113,26 @@ export class Queue implements BootJobs {
         [...hers.map(({ uuid }) => guestEvent(uuid)), ...rows.map(({ id }) => queuedEvent(id))],
       );
     } catch (error) {
-      if (error instanceof StoreUniqueError && error.index === "boot_jobs_queued_once")
-        throw new AppError("conflict", "boot-jobs.queuedAlready", {}, { cause: error });
-      throw error;
+      if (!(error instanceof StoreUniqueError) || error.index !== "boot_jobs_queued_once") throw error;
+      throw await this.queuedAlready(rows, hers, error);
     }
     return rows.map(({ id }) => id);
   }
 
   async takeBack(ids: readonly string[]): Promise<number> {
-    const rows = await this.ground.store.select(queuedJobs, {
-      where: and(inArray(queuedJobs.id, ids), eq(queuedJobs.state, "pending")),
-    });
-    await this.demandNotBooting(rows);
-    await this.drop(rows);
-    return rows.length;
+    for (let left = takeBackTries; ; left--) {
+      const rows = await this.ground.store.select(queuedJobs, {
+        where: and(inArray(queuedJobs.id, ids), eq(queuedJobs.state, "pending")),
+      });
+      await this.demandNotBooting(rows);
+      try {
+        await this.drop(rows);
+        return rows.length;
+      } catch (error) {
+        if (!(error instanceof StoreExpectationError)) throw error;
+        if (left <= 1) throw new AppError("conflict", "boot-jobs.changing", {}, { cause: error });
+      }
+    }
   }
 
   /** Forgets a job that has ended: its log has been read. @throws AppError notFound */
@@ -138,8 +151,11 @@ export class Queue implements BootJobs {
     return row;
   }
 
-  /** Puts what is pending on a guest into its boot's luggage. @throws AppError when a value is missing */
-  async pack(guest: Guest, luggage: BootLuggage): Promise<void> {
+  /**
+   * Puts what is pending on a guest into its boot's luggage. What has lost a value since it was queued fails here, with
+   * its reason. @throws AppError when such a one is to keep its guest off
+   */
+  async pack({ guest, luggage, statements }: Boot): Promise<void> {
     const { store, clock } = this.ground;
     const pending = (
       await store.select(queuedJobs, {
@@ -147,9 +163,35 @@ export class Queue implements BootJobs {
         orderBy: [asc(queuedJobs.queuedAt), asc(queuedJobs.position)],
       })
     ).filter((row) => row.expiresAt === null || row.expiresAt > clock.now());
-    if (pending.length === 0) return;
+    const ready = await this.withoutLost(guest, pending);
+    if (ready.length === 0) return;
     const hers = await store.select(disks, { where: eq(disks.guestUuid, guest.uuid) });
-    await this.packed(guest, hers, pending, luggage);
+    await this.packed(guest, hers, ready, luggage);
+    // Not if one was taken back meanwhile; and who takes one back later sees this.
+    for (const row of ready)
+      statements.push(update(queuedJobs, { boots: row.boots + 1 }, this.untouched(row), { expect: 1 }));
+  }
+
+  /** Those whose values are all there; the others have failed afterwards. */
+  private async withoutLost(guest: Guest, pending: readonly QueuedJob[]): Promise<QueuedJob[]> {
+    const ready: QueuedJob[] = [];
+    const lost: Outcomes = [];
+    for (const row of pending) {
+      const job = await this.ground.store.first(bootJobs, { where: eq(bootJobs.id, row.jobId) });
+      try {
+        if (job) await this.valuesFor(job, guest);
+        ready.push(row);
+      } catch (error) {
+        if (!(error instanceof AppError) || job?.onFailure !== "boot") throw error;
+        lost.push({ id: row.id, state: "failed", word: error.word, args: error.args, log: "" });
+      }
+    }
+    if (lost.length > 0) {
+      // At once, and not with the start: whatever becomes of that, the value is lost.
+      const { statements, events } = await this.ended(guest.uuid, lost);
+      await this.ground.commit(statements, events);
+    }
+    return ready;
   }
 
   /** Queues the jobs of a template on a guest that is being made of it. */
@@ -169,7 +211,10 @@ export class Queue implements BootJobs {
   /** What a node told of jobs that it carried out. Hearing it twice changes nothing the second time. */
   async heard(envelope: Envelope): Promise<ReportEffects> {
     if (!Value.Check(EndedReport, envelope.body)) return { statements: [] };
-    const { guest, outcomes } = envelope.body;
+    return this.ended(envelope.body.guest, envelope.body.outcomes);
+  }
+
+  private async ended(guest: string, outcomes: Outcomes): Promise<ReportEffects> {
     const rows = await this.ground.store.select(queuedJobs, {
       where: and(
         inArray(
@@ -240,6 +285,7 @@ export class Queue implements BootJobs {
       pendingKey: job.id,
       state: "pending",
       position,
+      boots: 0,
       actor: `${actor.kind}:${actor.name}`.slice(0, 128),
       queuedAt: this.ground.clock.now(),
       expiresAt,
@@ -327,12 +373,31 @@ export class Queue implements BootJobs {
     if (rows.length === 0) return;
     const ids = rows.map(({ id }) => id);
     await this.ground.commit(
-      [
-        remove(queuedJobs, and(inArray(queuedJobs.id, ids), eq(queuedJobs.state, "pending")), {
-          expect: ids.length,
-        }),
-      ],
+      rows.map((row) => remove(queuedJobs, this.untouched(row), { expect: 1 })),
       [...rows.map(({ guestUuid }) => guestEvent(guestUuid)), ...ids.map(queuedEvent)],
     );
+  }
+
+  /** Pending, and taken along by no start since the row was read. */
+  private untouched({ id, boots }: QueuedJob) {
+    return and(eq(queuedJobs.id, id), eq(queuedJobs.state, "pending"), eq(queuedJobs.boots, boots));
+  }
+
+  /** Which job is queued already, and where. */
+  private async queuedAlready(
+    rows: readonly QueuedJob[],
+    hers: readonly Guest[],
+    cause: Error,
+  ): Promise<AppError> {
+    const waiting = await this.ofGuests(
+      hers.map(({ uuid }) => uuid),
+      "pending",
+    );
+    const same = (one: QueuedJob) => (other: QueuedJob) =>
+      one.guestUuid === other.guestUuid && one.jobId === other.jobId;
+    const twice = rows.find((row) => waiting.some(same(row))) ?? rows[0];
+    const guest = hers.find(({ uuid }) => uuid === twice?.guestUuid);
+    const args = { job: twice?.jobName ?? "", guest: guest?.name ?? "" };
+    return new AppError("conflict", "boot-jobs.queuedAlready", args, { cause });
   }
 }

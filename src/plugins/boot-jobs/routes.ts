@@ -54,7 +54,7 @@ export function queuedError({ failedWord, failedArgs }: QueuedJob, { say }: View
 }
 
 function queuedBody(row: QueuedJob, viewer: Viewer) {
-  const { pendingKey: _, position: __, failedWord: ___, failedArgs: ____, ...rest } = row;
+  const { pendingKey: _, position: __, boots: _____, failedWord: ___, failedArgs: ____, ...rest } = row;
   return { ...rest, error: queuedError(row, viewer) };
 }
 

@@ -63,6 +63,8 @@ export const queuedJobs = table(
     state: text<QueuedState>(16).notNull(),
     /** Order on the guest. */
     position: integer().notNull(),
+    /** Counts the starts that have taken it along: whoever takes it back sees that one was booked meanwhile. */
+    boots: integer().notNull(),
     actor: text(128).notNull(),
     queuedAt: time().notNull(),
     /** When it is taken back by itself; null: never. */

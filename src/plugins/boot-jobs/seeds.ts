@@ -2,12 +2,13 @@
  * The jobs that a new JimV brings along. People may change and delete them; they are put there once. Those that set an
  * address need variables that a plugin for addresses gives, and are refused with a sentence without one.
  */
-import { type ControllerContext, insert, StoreUniqueError } from "jimv";
+import { type ControllerContext, eq, insert, or, StoreUniqueError } from "jimv";
 import type { RuleBody } from "./requests.ts";
 import { type BootJob, bootJobs } from "./schema.ts";
 
 /** A hidden job without rules: where it is, the seeds have been put. */
 const markId = "seeds-1";
+const putTries = 5;
 
 /** The card with the guest's MAC address is eth0, whatever the guest would call it. */
 const named = `SUBSYSTEM=="net", ACTION=="add", ATTR{address}=="{MAC}", NAME="eth0"\n`;
@@ -188,25 +189,32 @@ export async function putSeeds({
     changedAt: now,
     ...more,
   });
-  const once = async (row: BootJob): Promise<boolean> => {
-    try {
-      await store.run(insert(bootJobs, row));
-      return true;
-    } catch (error) {
-      if (error instanceof StoreUniqueError) return false;
-      throw error;
+  const isThere = async (row: BootJob): Promise<boolean> =>
+    (await store.first(bootJobs, {
+      where: or(eq(bootJobs.id, row.id), eq(bootJobs.nameKey, row.nameKey)),
+    })) !== null;
+  const mark = rowOf(markId, markId, { scope: "system" });
+  for (let left = putTries; !(await isThere(mark)); left--) {
+    const rows: BootJob[] = [];
+    for (const { name, remark, rules } of seeds) {
+      const made = rules.map(({ kind, path = null, content, mode = null }) => ({
+        id: crypto.randomUUID(),
+        kind,
+        path,
+        content,
+        mode,
+      }));
+      const row = rowOf(crypto.randomUUID(), name, { remark, rules: made });
+      if (await isThere(row)) log.info("a boot job of this name is there already", { name });
+      else rows.push(row);
     }
-  };
-  if (!(await once(rowOf(markId, markId, { scope: "system" })))) return;
-  for (const { name, remark, rules } of seeds) {
-    const made = rules.map(({ kind, path = null, content, mode = null }) => ({
-      id: crypto.randomUUID(),
-      kind,
-      path,
-      content,
-      mode,
-    }));
-    if (!(await once(rowOf(crypto.randomUUID(), name, { remark, rules: made }))))
-      log.info("a boot job of this name is there already", { name });
+    try {
+      // All or none: a mark without its jobs would keep them away for ever.
+      await store.batch([insert(bootJobs, [mark, ...rows])]);
+      return;
+    } catch (error) {
+      // Somebody has made one of the name meanwhile, or another controller was first.
+      if (!(error instanceof StoreUniqueError) || left <= 1) throw error;
+    }
   }
 }

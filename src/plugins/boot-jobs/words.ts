@@ -29,8 +29,7 @@ export const bootJobsWords = defineWords({
       "{job} needs {{name}}, and {guest} has none. Give the guest one, or take the job back.",
     "boot-jobs.guestUnknown": "One of these guests is not there any more. Choose again.",
     "boot-jobs.guestGoes": "{guest} is being deleted or has failed. Leave it out.",
-    "boot-jobs.queuedAlready":
-      "One of these jobs is queued on one of these guests already. Take it back first.",
+    "boot-jobs.queuedAlready": "{job} is queued on {guest} already. Take it back first.",
     "boot-jobs.underWay": "{guest} is booting, and its jobs may be under way. Try again when it has booted.",
     "boot-jobs.notQueued": "This job is not queued any more.",
     "boot-jobs.notEnded": "This job is still to be carried out. Take it back instead.",
@@ -39,6 +38,8 @@ export const bootJobsWords = defineWords({
     "boot-jobs.interrupted":
       "The node ended while command {rule} ran. It is not carried out a second time: look into the guest, then queue the job again.",
     "boot-jobs.commandFailed": "Command {rule} ended with exit code {code}. The log has its output.",
+    "boot-jobs.allLeftOut":
+      "Nothing was done: all rules of this job are commands, which are not carried out on Windows. Use rules that write files.",
     "boot-jobs.markUnreadable":
       "The guest's mark of this job is not what JimV wrote. It is not known how far the job came: look into the guest, then queue the job again.",
     "boot-jobs.noSystem":
@@ -80,13 +81,15 @@ export const bootJobsWords = defineWords({
     "boot-jobs.noValue": "{job} 需要 {{name}}，而 {guest} 没有。请先为其提供，或撤回该作业。",
     "boot-jobs.guestUnknown": "其中一台虚拟机已不存在，请重新选择。",
     "boot-jobs.guestGoes": "{guest} 正在删除或已失败，请不要选择它。",
-    "boot-jobs.queuedAlready": "其中某个作业已在某台虚拟机上排队，请先撤回。",
+    "boot-jobs.queuedAlready": "{job} 已在 {guest} 上排队，请先撤回。",
     "boot-jobs.underWay": "{guest} 正在启动，其作业可能正在执行，请在启动后重试。",
     "boot-jobs.notQueued": "此作业已不在队列中。",
     "boot-jobs.notEnded": "此作业尚未执行，请改为撤回。",
     "boot-jobs.staysOff": "启动作业 {job} 失败，虚拟机保持关机，日志见虚拟机页面。",
     "boot-jobs.interrupted": "节点在执行第 {rule} 条命令时终止，该命令不会再次执行：请检查虚拟机后重新排队。",
     "boot-jobs.commandFailed": "第 {rule} 条命令的退出码为 {code}，输出见日志。",
+    "boot-jobs.allLeftOut":
+      "什么也没有执行：此作业的规则全是命令，而 Windows 上不执行命令，请改用写入文件的规则。",
     "boot-jobs.markUnreadable":
       "虚拟机中此作业的标记不是 JimV 所写，无法得知作业进行到何处：请检查虚拟机后重新排队。",
     "boot-jobs.noSystem":
