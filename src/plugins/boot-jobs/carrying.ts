@@ -23,7 +23,7 @@ import {
   type PlannedJob,
   type PlannedRule,
 } from "./plan.ts";
-import { filled, namesIn, shellName, shellText } from "./variables.ts";
+import { filled, hasParts, namesIn, shellName, shellText } from "./variables.ts";
 
 const Mark = Type.Object({
   /** Of the rule that comes, from 0. */
@@ -177,7 +177,13 @@ class JobRun {
       line("run: left out, as commands are not carried out on Windows");
       return null;
     }
+    const text = rule.kind === "run" ? "" : this.lineEnds(filled(rule.content, this.values()));
     const path = this.pathOf(rule);
+    // An empty file is not what a rule means whose values the guest has not.
+    if (text === "" && rule.kind !== "run" && hasParts(rule.content)) {
+      line(`${rule.kind} ${path}: left out, as the guest has none of its values`);
+      return null;
+    }
     const size =
       rule.kind !== "append"
         ? null
@@ -187,7 +193,6 @@ class JobRun {
     // A command may change anything.
     this.touched.add(rule.kind === "run" ? "/" : topOf(path));
     if (rule.kind === "run") return this.command(rule, line);
-    const text = this.lineEnds(filled(rule.content, this.values()));
     const parent = path.slice(0, path.lastIndexOf("/"));
     if (parent !== "") await session.makeFolder(parent, null);
     if (rule.kind === "write") {

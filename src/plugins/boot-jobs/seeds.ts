@@ -17,7 +17,7 @@ const cardName: RuleBody = { kind: "write", path: "/etc/udev/rules.d/70-jimv-net
 const resolver: RuleBody = {
   kind: "write",
   path: "/etc/resolv.conf",
-  content: "nameserver {DNS1}\nnameserver {DNS2}\n",
+  content: "{?DNS1}nameserver {DNS1}\n{/DNS1}{?DNS2}nameserver {DNS2}\n{/DNS2}",
 };
 
 const startupFolder = "C:\\Windows\\System32\\GroupPolicy";
@@ -37,7 +37,7 @@ export const seeds: readonly { name: string; remark: string; rules: readonly Rul
         kind: "write",
         path: "/etc/systemd/network/10-jimv.network",
         content:
-          "[Match]\nMACAddress={MAC}\n\n[Network]\nAddress={IP}/{PREFIX}\nGateway={GATEWAY}\nDNS={DNS1} {DNS2}\n",
+          "[Match]\nMACAddress={MAC}\n\n[Network]\nAddress={IP}/{PREFIX}\n{?GATEWAY}Gateway={GATEWAY}\n{/GATEWAY}{?DNS1}DNS={DNS1}\n{/DNS1}{?DNS2}DNS={DNS2}\n{/DNS2}",
       },
     ],
   },
@@ -59,9 +59,9 @@ export const seeds: readonly { name: string; remark: string; rules: readonly Rul
           '      match: {macaddress: "{MAC}"}',
           "      dhcp4: false",
           "      addresses: [{IP}/{PREFIX}]",
-          "      routes: [{to: 0.0.0.0/0, via: {GATEWAY}}]",
-          "      nameservers: {addresses: [{DNS1}, {DNS2}]}",
-          "",
+          "{?GATEWAY}      routes: [{to: 0.0.0.0/0, via: {GATEWAY}}]",
+          "{/GATEWAY}{?DNS1}      nameservers: {addresses: [{DNS1}{?DNS2}, {DNS2}{/DNS2}]}",
+          "{/DNS1}",
         ].join("\n"),
       },
     ],
@@ -76,7 +76,7 @@ export const seeds: readonly { name: string; remark: string; rules: readonly Rul
         path: "/etc/NetworkManager/system-connections/jimv.nmconnection",
         mode: "0600",
         content:
-          "[connection]\nid=jimv\ntype=ethernet\nautoconnect-priority=100\n\n[ethernet]\nmac-address={MAC}\n\n[ipv4]\nmethod=manual\naddress1={IP}/{PREFIX},{GATEWAY}\ndns={DNS1};{DNS2};\n",
+          "[connection]\nid=jimv\ntype=ethernet\nautoconnect-priority=100\n\n[ethernet]\nmac-address={MAC}\n\n[ipv4]\nmethod=manual\naddress1={IP}/{PREFIX}{?GATEWAY},{GATEWAY}{/GATEWAY}\n{?DNS1}dns={DNS1};{?DNS2}{DNS2};{/DNS2}\n{/DNS1}",
       },
     ],
   },
@@ -89,13 +89,13 @@ export const seeds: readonly { name: string; remark: string; rules: readonly Rul
       {
         kind: "write",
         path: "/etc/sysconfig/network",
-        content: "NETWORKING=yes\nHOSTNAME={HOSTNAME}\nGATEWAY={GATEWAY}\n",
+        content: "NETWORKING=yes\nHOSTNAME={HOSTNAME}\n{?GATEWAY}GATEWAY={GATEWAY}\n{/GATEWAY}",
       },
       {
         kind: "write",
         path: "/etc/sysconfig/network-scripts/ifcfg-eth0",
         content:
-          "DEVICE=eth0\nHWADDR={MAC}\nONBOOT=yes\nBOOTPROTO=none\nIPADDR={IP}\nNETMASK={NETMASK}\nGATEWAY={GATEWAY}\nDNS1={DNS1}\nDNS2={DNS2}\n",
+          "DEVICE=eth0\nHWADDR={MAC}\nONBOOT=yes\nBOOTPROTO=none\nIPADDR={IP}\nNETMASK={NETMASK}\n{?GATEWAY}GATEWAY={GATEWAY}\n{/GATEWAY}{?DNS1}DNS1={DNS1}\n{/DNS1}{?DNS2}DNS2={DNS2}\n{/DNS2}",
       },
     ],
   },
@@ -109,7 +109,7 @@ export const seeds: readonly { name: string; remark: string; rules: readonly Rul
         kind: "write",
         path: "/etc/conf.d/net",
         content:
-          'config_eth0="{IP}/{PREFIX}"\nroutes_eth0="default via {GATEWAY}"\ndns_servers_eth0="{DNS1} {DNS2}"\n',
+          'config_eth0="{IP}/{PREFIX}"\n{?GATEWAY}routes_eth0="default via {GATEWAY}"\n{/GATEWAY}{?DNS1}dns_servers_eth0="{DNS1}{?DNS2} {DNS2}{/DNS2}"\n{/DNS1}',
       },
       {
         kind: "run",
@@ -129,20 +129,20 @@ export const seeds: readonly { name: string; remark: string; rules: readonly Rul
         kind: "write",
         path: "/etc/network/interfaces",
         content:
-          "auto lo\niface lo inet loopback\n\nauto eth0\niface eth0 inet static\n    address {IP}\n    netmask {NETMASK}\n    gateway {GATEWAY}\n",
+          "auto lo\niface lo inet loopback\n\nauto eth0\niface eth0 inet static\n    address {IP}\n    netmask {NETMASK}\n{?GATEWAY}    gateway {GATEWAY}\n{/GATEWAY}",
       },
     ],
   },
   {
     name: "Network: Windows",
-    remark: "Address, set by a start-up script of the local group policy",
+    remark: "Address only; replaces the start-up scripts of the local group policy",
     rules: [
       {
         kind: "write",
         path: `${startupFolder}\\Machine\\Scripts\\Startup\\jimv.cmd`,
         content: [
           "@echo off",
-          `powershell -NoProfile -Command "$a = Get-NetAdapter | Where-Object { $_.MacAddress.Replace('-', ':') -eq '{MAC}' }; Remove-NetIPAddress -InterfaceIndex $a.ifIndex -Confirm:$false; Remove-NetRoute -InterfaceIndex $a.ifIndex -Confirm:$false; New-NetIPAddress -InterfaceIndex $a.ifIndex -IPAddress '{IP}' -PrefixLength {PREFIX} -DefaultGateway '{GATEWAY}'; Set-DnsClientServerAddress -InterfaceIndex $a.ifIndex -ServerAddresses (@('{DNS1}', '{DNS2}') -ne '')"`,
+          `powershell -NoProfile -Command "$a = Get-NetAdapter | Where-Object { $_.MacAddress.Replace('-', ':') -eq '{MAC}' }; Remove-NetIPAddress -InterfaceIndex $a.ifIndex -Confirm:$false; Remove-NetRoute -InterfaceIndex $a.ifIndex -Confirm:$false; New-NetIPAddress -InterfaceIndex $a.ifIndex -IPAddress '{IP}' -PrefixLength {PREFIX}{?GATEWAY} -DefaultGateway '{GATEWAY}'{/GATEWAY}{?DNS1}; Set-DnsClientServerAddress -InterfaceIndex $a.ifIndex -ServerAddresses @('{DNS1}'{?DNS2}, '{DNS2}'{/DNS2}){/DNS1}"`,
           "",
         ].join("\n"),
       },

@@ -17,7 +17,7 @@ import {
 import type { BootVariable } from "./contract.ts";
 import type { ChangeJob, CreateJob, RuleBody } from "./requests.ts";
 import { type BootJob, bootJobs, type FailureWay, queuedJobs, type Rule } from "./schema.ts";
-import { misplacedIn, namesIn } from "./variables.ts";
+import { hasParts, misplacedIn, namesIn, openPartIn } from "./variables.ts";
 
 /** How often a change is tried anew when somebody else changed the job meanwhile. */
 const changeTries = 5;
@@ -180,13 +180,18 @@ export class Jobs {
     for (const [field, text] of [
       ["path", rule.path ?? ""],
       ["content", rule.content],
-    ] as const)
+    ] as const) {
+      const open = openPartIn(text);
+      if (open !== null) throw wrong(field, "boot-jobs.openPart", { name: open });
+      if (hasParts(text) && (field === "path" || rule.kind === "run"))
+        throw wrong(field, "boot-jobs.partMisplaced");
       for (const name of namesIn(text))
         if (!known.has(name))
           throw wrong(field, "boot-jobs.unknownVariable", {
             name,
             known: [...known].map((each) => `{${each}}`).join(" "),
           });
+    }
   }
 
   private async changing(id: string, change: (job: BootJob) => Partial<BootJob>): Promise<BootJob> {

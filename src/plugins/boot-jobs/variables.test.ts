@@ -1,6 +1,6 @@
 /** Variables in rules: found, filled, and given to commands as data; the shell itself says whether that holds. */
 import { describe, expect, test } from "bun:test";
-import { filled, misplacedIn, namesIn, shellName, shellText } from "./variables.ts";
+import { filled, misplacedIn, namesIn, openPartIn, shellName, shellText } from "./variables.ts";
 
 const nasty = `it's "\${HOME}" $(touch /tmp/x); \`id\` & \\ * {IP}\nsecond line`;
 
@@ -12,6 +12,15 @@ describe("variables", () => {
   test("are filled into files, not again inside of values", () => {
     expect(filled(`a={IP};b={{IP}};c=\${IP}`, { IP: "{IP}$&" })).toBe(`a={IP}$&;b={IP};c=\${IP}`);
     expect(() => filled("{IP}", {})).toThrow("no value for {IP}");
+  });
+
+  test("leave out the part of a file whose value is empty", () => {
+    const text = "a{?GATEWAY},{GATEWAY}{/GATEWAY}{?DNS1};{DNS1}{?DNS2} {DNS2}{/DNS2}{/DNS1}";
+    const values = { GATEWAY: "{?DNS1}", DNS1: "1", DNS2: "" };
+    expect(namesIn(text)).toEqual(["GATEWAY", "DNS1", "DNS2"]);
+    expect(filled(text, values)).toBe("a,{?DNS1};1");
+    expect(filled(text, { ...values, GATEWAY: "", DNS1: "" })).toBe("a");
+    expect([openPartIn(text), openPartIn("{?IP}x"), openPartIn("x{/IP}")]).toEqual([null, "IP", "IP"]);
   });
 
   test("are refused where the shell would not read them", () => {

@@ -2,18 +2,41 @@
  * Variables in rules: `{HOSTNAME}` stands for the guest's hostname. In files the value takes its place. In commands
  * it never does: there the shell's own variable takes its place, whose value comes from a file, so that whatever
  * stands in a value is data and no command. `${NAME}` is the shell's and left alone; `{{NAME}}` writes `{NAME}`.
+ *
+ * In files, what stands between `{?DNS2}` and `{/DNS2}` is left out where the value is empty.
  */
 
 const pattern = /\{\{([A-Z][A-Z0-9-]*)\}\}|(?<!\$)\{([A-Z][A-Z0-9-]*)\}/g;
 
+const part = /\{\?([A-Z][A-Z0-9-]*)\}(.*?)\{\/\1\}/gs;
+const partEdge = /\{[?/]([A-Z][A-Z0-9-]*)\}/g;
+
 /** The names of the variables in a text, each once. */
 export function namesIn(text: string): string[] {
-  return [...new Set([...text.matchAll(pattern)].flatMap((match) => match[2] ?? []))];
+  const edges = [...text.matchAll(partEdge)].flatMap((match) => match[1] ?? []);
+  return [...new Set([...[...text.matchAll(pattern)].flatMap((match) => match[2] ?? []), ...edges])];
+}
+
+/** The first part that has no end or no beginning, or null. In commands none may be: there the shell decides. */
+export function openPartIn(text: string): string | null {
+  const without = text.replaceAll(part, (_, __, inner: string) => inner);
+  if (without !== text) return openPartIn(without);
+  return without.match(new RegExp(partEdge.source))?.[1] ?? null;
+}
+
+/** Whether a text has parts that may be left out. */
+export const hasParts = (text: string): boolean => text.search(part) >= 0;
+
+function withoutEmptyParts(text: string, values: Readonly<Record<string, string>>): string {
+  return text.replaceAll(part, (_, name: string, inner: string) =>
+    values[name] === "" ? "" : withoutEmptyParts(inner, values),
+  );
 }
 
 /** Puts values into a file's text. @throws Error where a value is missing: names were checked before. */
 export function filled(text: string, values: Readonly<Record<string, string>>): string {
-  return text.replaceAll(pattern, (_, literal: string | undefined, name: string | undefined) => {
+  const kept = withoutEmptyParts(text, values);
+  return kept.replaceAll(pattern, (_, literal: string | undefined, name: string | undefined) => {
     if (name === undefined) return `{${literal}}`;
     const value = values[name];
     if (value === undefined) throw new Error(`no value for {${name}}`);

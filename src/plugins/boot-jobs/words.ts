@@ -25,6 +25,9 @@ export const bootJobsWords = defineWords({
       "The shell reads no variables in single quotes. Put {{name}} into double quotes, or into none.",
     "boot-jobs.hereDocument":
       "{{name}} stands after <<, where quotes do not protect it. Write the text by a rule that writes a file.",
+    "boot-jobs.openPart": "A part needs its beginning {?{name}} and its end {/{name}}. Write both.",
+    "boot-jobs.partMisplaced":
+      "Parts that may be left out are for texts of files. In a command, let the shell look at the value.",
     "boot-jobs.noValue":
       "{job} needs {{name}}, and {guest} has none. Give the guest one, or take the job back.",
     "boot-jobs.guestUnknown": "One of these guests is not there any more. Choose again.",
@@ -78,6 +81,8 @@ export const bootJobsWords = defineWords({
     "boot-jobs.unknownVariable": "没有变量 {{name}}。可用的有 {known}。若要原样写出，请使用双层花括号。",
     "boot-jobs.singleQuotes": "shell 在单引号内不读取变量，请将 {{name}} 放入双引号，或不加引号。",
     "boot-jobs.hereDocument": "{{name}} 位于 << 之后，引号在那里不起保护作用，请改用写入文件的规则。",
+    "boot-jobs.openPart": "可省略的部分需要开头 {?{name}} 和结尾 {/{name}}，请都写上。",
+    "boot-jobs.partMisplaced": "可省略的部分只用于文件内容；在命令中请由 shell 判断变量的值。",
     "boot-jobs.noValue": "{job} 需要 {{name}}，而 {guest} 没有。请先为其提供，或撤回该作业。",
     "boot-jobs.guestUnknown": "其中一台虚拟机已不存在，请重新选择。",
     "boot-jobs.guestGoes": "{guest} 正在删除或已失败，请不要选择它。",
