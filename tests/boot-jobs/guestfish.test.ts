@@ -129,7 +129,8 @@ test("what a guest put in the place of a small file is not taken for one, and no
       .replaceAll(/(mknod|tr|cp) /g, "busybox $1 "),
     values: { JIMV_PASSWORD: "kept in memory alone" },
   });
-  expect([code, output.trim()]).toEqual([137, "kept in memory alone"]);
+  expect(code).toBe(137);
+  expect(output).toStartWith("kept in memory alone\n");
   for (const path of ["/pipe", "/zero", "/to-zero", "/to-pipe", "/etc", "/longer"])
     expect([path, await session.read(path)]).toEqual([path, null]);
   expect((await session.read("/longest"))?.length).toBe(64 * 1024);
