@@ -150,6 +150,8 @@ export interface ClusterOptions {
   executable?: string;
   /** More arguments for mariadbd. */
   mariadb?: readonly string[];
+  /** Controllers reach MariaDB by its socket, as they would on one machine. */
+  bySocket?: boolean;
 }
 
 export class Cluster {
@@ -187,6 +189,7 @@ export class Cluster {
       JIMV_PLUGINS: join(folder, "plugins"),
       JIMV_STORE_URL: `mysql://${database.user}@${database.host}:${database.port}/${database.database}`,
       JIMV_STORE_PASSWORD_FILE: passwordFile,
+      ...(options.bySocket ? { JIMV_STORE_SOCKET: mariadb.socket } : {}),
       JIMV_REDIS_URL: `redis://${redisUrl.host}`,
       JIMV_REDIS_PASSWORD: decodeURIComponent(redisUrl.password),
       JIMV_LIBVIRT_URI: "test:///default",

@@ -13,7 +13,9 @@ import {
   type Store,
   StoreExpectationError,
   StoreUniqueError,
+  StoreValueError,
   update,
+  updateEach,
   upsert,
 } from "../../src/core/store/index.ts";
 import { contractMigrations, failure, guest, guests, leaves } from "./store-fixtures.ts";
@@ -49,6 +51,44 @@ export function batchesContract(name: string, open: () => Promise<Store>): void 
       expect(await names(store, "all")).toEqual(["Guest 1"]);
       const removal = await failure(store.run(remove(guests, "all", { expect: 2 })));
       expect(removal).toMatchObject({ index: 0, expected: 2, actual: 1 });
+    });
+
+    test("several rows change in one statement, each to its own values; if one does not fit, none does", async () => {
+      const store = await fresh();
+      await store.run(insert(guests, [guest(1), guest(2), guest(3)]));
+      const all = () => store.select(guests, { orderBy: asc(guests.uuid) });
+      const before = await all();
+      const to = (n: number, name: string, vncPort: number | null, was = `Guest ${n}`) => ({
+        key: `uuid-${n}`,
+        set: { name, vncPort, sizeBytes: 2 ** 50 + n, tags: [name] },
+        where: eq(guests.name, was),
+      });
+      const hostile = `'; drop table guests; -- ? 😀`;
+      const error = await failure(
+        store.batch([
+          insert(guests, guest(4)),
+          updateEach(guests, guests.uuid, [to(1, "one", 5901), to(2, "two", null, "another")]),
+        ]),
+      );
+      expect(error).toMatchObject({ index: 1, table: "guests", expected: 2, actual: 1 });
+      expect(error).toBeInstanceOf(StoreExpectationError);
+      const twice = updateEach(guests, guests.uuid, [to(1, "one", 1), to(1, "two", 2)]);
+      expect(await failure(store.run(twice))).toBeInstanceOf(StoreExpectationError);
+      expect(await all()).toEqual(before);
+
+      await store.batch([
+        updateEach(guests, guests.uuid, [to(1, hostile, 5901), to(3, "three", null)]),
+        updateEach(guests, guests.uuid, [to(2, "two", 5902)]),
+        updateEach(guests, guests.uuid, []),
+      ]);
+      const [one, two, three] = before;
+      expect(await all()).toEqual([
+        { ...one, name: hostile, vncPort: 5901, sizeBytes: 2 ** 50 + 1, tags: [hostile] },
+        { ...two, name: "two", vncPort: 5902, sizeBytes: 2 ** 50 + 2, tags: ["two"] },
+        { ...three, name: "three", vncPort: null, sizeBytes: 2 ** 50 + 3, tags: ["three"] },
+      ] as typeof before);
+      const uneven = [to(1, "a", 1), { key: "uuid-2", set: { name: "b" }, where: eq(guests.name, "two") }];
+      expect(() => updateEach(guests, guests.uuid, uneven)).toThrow(StoreValueError);
     });
 
     test("a unique violation undoes the batch and names the index", async () => {

@@ -9,7 +9,9 @@ import {
   type Statement,
   type Store,
   StoreUnavailableError,
+  updateEach,
 } from "../store/index.ts";
+import { peers } from "../tasks/schema.ts";
 
 /** Batches that go together at most: a transaction must not hold its locks for long. */
 const mostTogether = 24;
@@ -19,7 +21,11 @@ const mostTogether = 24;
  */
 const mostLanes = 3;
 
+/** How far a node's reports are applied: one statement moves all of a group. */
+export type Move = Parameters<typeof updateEach<typeof peers, string>>[2][number];
+
 interface Waiting {
+  move: Move | null;
   statements: readonly Statement[];
   events: readonly EventRow[];
   epoch: number | undefined;
@@ -40,10 +46,17 @@ export class GroupCommit {
       events,
       epoch,
       relaxed = false,
-    }: { events: readonly EventRow[]; epoch: number | undefined; relaxed?: boolean },
+      move = null,
+    }: {
+      events: readonly EventRow[];
+      epoch: number | undefined;
+      relaxed?: boolean;
+      /** Comes before the statements. */
+      move?: Move | null;
+    },
   ): Promise<void> {
     const done = Promise.withResolvers<void>();
-    this.waiting.push({ statements, events, epoch, relaxed, done });
+    this.waiting.push({ move, statements, events, epoch, relaxed, done });
     const isFull = this.store.dialect === "mysql" && this.waiting.length >= mostTogether;
     if (this.lanes === 0 || (isFull && this.lanes < mostLanes)) void this.run();
     return done.promise;
@@ -63,7 +76,11 @@ export class GroupCommit {
   }
 
   private async write(group: readonly Waiting[]): Promise<void> {
-    const statements = group.flatMap((each) => each.statements);
+    const moves = group.flatMap(({ move }) => move ?? []);
+    const statements = [
+      ...(moves.length > 0 ? [updateEach(peers, peers.name, moves)] : []),
+      ...group.flatMap((each) => each.statements),
+    ];
     const events = group.flatMap((each) => each.events);
     const epoch = group[0]?.epoch;
     const relaxed = group.every((each) => each.relaxed);

@@ -4,10 +4,10 @@ import type { SQL } from "drizzle-orm";
 import * as orm from "drizzle-orm";
 import type { SQLiteColumn } from "drizzle-orm/sqlite-core";
 import type { Dialect, Query } from "./dialect.ts";
-import type { Comparison, Expression, Order, Where } from "./expressions.ts";
+import { and, type Comparison, type Expression, eq, type Order, or, type Where } from "./expressions.ts";
 import { type Column, metaOf, type Table } from "./schema.ts";
-import { type Assignments, Plus } from "./statements.ts";
-import { encode, type Parameter } from "./values.ts";
+import { type Assignments, Plus, type UpdateEachStatement } from "./statements.ts";
+import { decode, encode, type Parameter } from "./values.ts";
 
 /** Both databases refuse statements with more parameters than some tens of thousands. */
 const mostParameters = 10_000;
@@ -179,6 +179,27 @@ export function updateQuery(dialect: Dialect, table: Table, set: Assignments, wh
     .where(condition(dialect, table, where));
   return query(built.toSQL(), false);
 }
+
+export function updateEachQuery(dialect: Dialect, { table, key, rows }: UpdateEachStatement): Query {
+  const [first] = rows;
+  if (!first) throw new TypeError(`an updateEach of "${metaOf(table).name}" without rows`);
+  if (rows.length === 1)
+    return updateQuery(dialect, table, first.set, and(keyIs(key, first.key), first.where));
+  const column = twinColumn(dialect, table, key);
+  const values = Object.keys(first.set).map((name): [string, SQL] => {
+    const whens = rows.map((row) => orm.sql`when ${row.key} then ${row.set[name]}`);
+    return [name, orm.sql`case ${column} ${orm.sql.join(whens, orm.sql` `)} end`];
+  });
+  const each = rows.map((row) => and(keyIs(key, row.key), row.where));
+  const built = dialect.builder
+    .update(dialect.twin(table))
+    .set(Object.fromEntries(values))
+    .where(condition(dialect, table, or(...each)));
+  return query(built.toSQL(), false);
+}
+
+/** The key of a row as it is stored already. */
+const keyIs = (column: Column, stored: Parameter): Expression => eq(column, decode(column, stored));
 
 export function removeQuery(dialect: Dialect, table: Table, where: Where): Query {
   const built = dialect.builder.delete(dialect.twin(table)).where(condition(dialect, table, where));

@@ -27,6 +27,18 @@ export interface UpdateStatement {
   readonly where: Where;
   readonly expect?: number;
 }
+/** One row of an `updateEach`. */
+export interface EachRow {
+  readonly key: Parameter;
+  readonly set: Readonly<Record<string, Parameter>>;
+  readonly where: Expression;
+}
+export interface UpdateEachStatement {
+  readonly op: "updateEach";
+  readonly table: Table;
+  readonly key: Column;
+  readonly rows: readonly EachRow[];
+}
 export interface RemoveStatement {
   readonly op: "remove";
   readonly table: Table;
@@ -43,7 +55,12 @@ export interface UpsertStatement {
   readonly index: string;
   readonly set: Assignments;
 }
-export type Statement = InsertStatement | UpdateStatement | RemoveStatement | UpsertStatement;
+export type Statement =
+  | InsertStatement
+  | UpdateStatement
+  | UpdateEachStatement
+  | RemoveStatement
+  | UpsertStatement;
 
 /** New values for some columns; numbers may be `plus(column, n)`. Undefined means: leave it. */
 export type SetOf<T> = {
@@ -75,6 +92,30 @@ export function update<T extends Table>(
   expect: Expect = {},
 ): UpdateStatement {
   return { op: "update", table, set: assignments(table, { ...set }), where, ...expect };
+}
+
+/**
+ * Changes several rows at once, each to values of its own: one way to the server instead of many. All set the same
+ * columns, and never the key. Each must match its `where`, else the batch is rolled back with a
+ * StoreExpectationError; so one key must not come twice.
+ */
+export function updateEach<T extends Table, V extends string | number>(
+  table: T,
+  key: Column<V>,
+  rows: readonly { key: V; set: { readonly [K in keyof Row<T>]?: Row<T>[K] }; where: Expression }[],
+): UpdateEachStatement {
+  const encoded = rows.map((row) => ({
+    key: encodeChecked(key, row.key),
+    set: assignments(table, { ...row.set }) as Record<string, Parameter>,
+    where: row.where,
+  }));
+  const names = (row: EachRow | undefined): string => Object.keys(row?.set ?? {}).join(" ");
+  const [first] = encoded;
+  if (encoded.some((row) => names(row) !== names(first) || key.key in row.set))
+    throw new StoreValueError(
+      `"${metaOf(table).name}": all rows of an updateEach set the same columns, and not the key.`,
+    );
+  return { op: "updateEach", table, key, rows: encoded };
 }
 
 /** Deletes the rows that match. */

@@ -5,6 +5,7 @@ import {
   removeQuery,
   type SelectOptions,
   selectQuery,
+  updateEachQuery,
   updateQuery,
   valuesQuery,
 } from "./compile.ts";
@@ -209,6 +210,13 @@ function* perform(dialect: Dialect, statement: Statement, position: number): Pro
       case "upsert":
         yield* upsert(dialect, statement);
         return;
+      case "updateEach": {
+        const wanted = statement.rows.length;
+        if (wanted === 0) return;
+        const { affected } = yield updateEachQuery(dialect, statement);
+        if (affected !== wanted) throw new StoreExpectationError(position, meta.name, wanted, affected);
+        return;
+      }
       case "update":
       case "remove": {
         const { affected } = yield statement.op === "update"
