@@ -20,8 +20,11 @@ import {
   EmptyState,
   Form,
   html,
+  listAddress,
+  listPageSize,
   Notice,
   PageHead,
+  Pager,
   Panel,
   prepend,
   Row,
@@ -44,7 +47,7 @@ import type { Jobs } from "./service.ts";
 
 const formId = "queue-jobs";
 const tabKey = "boot-jobs";
-const mostShown = 200;
+const queueList = listAddress({ path: "/boot-jobs/queue", shows: ["all"] });
 /** Which jobs were checked; their guests come as `id`. */
 const QueueForm = Type.Object({ jobs: Type.Array(Type.String({ maxLength: 36 }), { minItems: 1 }) });
 
@@ -93,6 +96,14 @@ export function queuePages(context: ControllerContext, jobs: Jobs, queue: Queue)
     const names = new Map(found.map(({ uuid, name }) => [uuid, name]));
     return rows.map((row) => ({ ...row, guestName: names.get(row.guestUuid) ?? row.guestUuid }));
   };
+  const pendingOn = async (page: number) => {
+    const at = (n: number) =>
+      queue.list({ state: "pending", offset: (n - 1) * listPageSize, limit: listPageSize });
+    const asked = await at(page);
+    // What stood on the last page may have been carried out.
+    const last = Math.max(1, Math.ceil(asked.total / listPageSize));
+    return page > last ? { ...(await at(last)), page: last } : { ...asked, page };
+  };
   const dialog = async (uuids: readonly string[], { partial, viewer }: PageCall) => {
     const shown = queueDialog(uuids, await jobs.list(), viewer);
     return partial
@@ -133,13 +144,14 @@ export function queuePages(context: ControllerContext, jobs: Jobs, queue: Queue)
     method: "GET",
     path: "/boot-jobs/queue",
     role: "reader",
-    async handle({ viewer }) {
-      const { items } = await queue.list({ state: "pending", offset: 0, limit: mostShown });
+    async handle({ viewer, url }) {
+      const state = queueList.read(url);
+      const shown = await pendingOn(state.page);
       return {
         title: viewer.say("boot-jobs.queue.title"),
         crumbs: [{ href: "/boot-jobs", label: viewer.say("boot-jobs.page.title") }],
-        views: ["boot-queue"],
-        page: <QueuePage rows={await listed(items)} viewer={viewer} />,
+        views: [queueList.view("boot-queue", { ...state, page: shown.page })],
+        page: <QueuePage {...shown} rows={await listed(shown.items)} viewer={viewer} />,
       };
     },
   });
@@ -166,7 +178,7 @@ export function queuePages(context: ControllerContext, jobs: Jobs, queue: Queue)
     name: "boot-queue",
     topics: ["bootQueue"],
     role: "reader",
-    async render(event, { viewer }) {
+    async render(event, { viewer, key }) {
       const row = await queue.need(event.key).catch((error: unknown) => {
         if (error instanceof AppError) return null;
         throw error;
@@ -175,7 +187,9 @@ export function queuePages(context: ControllerContext, jobs: Jobs, queue: Queue)
       const [shown] = await listed([row]);
       if (!shown) return [];
       const drawn = await html(<TableRow spec={queueTable(viewer)} row={shown} lang={viewer.language} />);
-      return [prepend("boot-queue-rows", drawn), replace(rowId(row.id), drawn)];
+      // The newest stand on the first page.
+      const isFirst = queueList.ofView(key ?? "").page === 1;
+      return [...(isFirst ? [prepend("boot-queue-rows", drawn)] : []), replace(rowId(row.id), drawn)];
     },
   });
 }
@@ -327,7 +341,17 @@ function queueTable(viewer: Viewer): TableSpec<Listed> {
   };
 }
 
-function QueuePage({ rows, viewer }: { rows: readonly Listed[]; viewer: Viewer }) {
+function QueuePage({
+  rows,
+  total,
+  page,
+  viewer,
+}: {
+  rows: readonly Listed[];
+  total: number;
+  page: number;
+  viewer: Viewer;
+}) {
   const { say: t, language } = viewer;
   return (
     <>
@@ -337,6 +361,15 @@ function QueuePage({ rows, viewer }: { rows: readonly Listed[]; viewer: Viewer }
         spec={queueTable(viewer)}
         rows={rows}
         label={t("boot-jobs.queue.title")}
+        pager={
+          <Pager
+            lang={language}
+            page={page}
+            pageSize={listPageSize}
+            total={total}
+            href={(at) => (at > 1 ? `/boot-jobs/queue?page=${at}` : "/boot-jobs/queue")}
+          />
+        }
         empty={
           <EmptyState icon="wrench" title={t("boot-jobs.queue.none")} text={t("boot-jobs.queue.emptyText")} />
         }
