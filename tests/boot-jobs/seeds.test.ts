@@ -184,7 +184,7 @@ ls -l /etc/netplan/95-jimv.yaml /etc/NetworkManager/system-connections/jimv.nmco
   expect(fileOf(shown.gentoo)).toContain('config_eth0="192.0.2.7/24"\nroutes_eth0="default via 192.0.2.1"');
   expect(fileOf(shown.gentooName)).toBe('hostname="web-1"');
   expect(fileOf(shown.interfaces)).toContain("address 192.0.2.7\n    netmask 255.255.255.0");
-  expect(fileOf(shown.resolver)).toStartWith("nameserver 192.0.2.2\n");
+  expect(fileOf(shown.resolver)).toBe("nameserver 192.0.2.2");
   expect(fileOf(shown.card)).toBe(
     'SUBSYSTEM=="net", ACTION=="add", ATTR{address}=="52:54:00:12:34:56", NAME="eth0"',
   );
