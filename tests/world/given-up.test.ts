@@ -16,11 +16,11 @@ const acts: Event[] = [
   { event: "act", guest: "web", action: "resume" },
   { event: "act", guest: "web", action: "force-stop" },
   { event: "delete", guest: "web", force: true },
-  { event: "migrate", guest: "web", to: "node-2" },
+  { event: "migrate", guest: "web", to: "node-3" },
 ];
 const then = acts.map((event, at) => ({ ...event, at: at * 30_000 }));
 const minute = 60_000;
-const start = { nodes: ["node-1", "node-2"], shared: true };
+const start = { nodes: ["node-1", "node-2", "node-3"], shared: true };
 const refused = [
   "domains: 2",
   "files: 2",
@@ -58,6 +58,28 @@ test(
     ]);
     const run = await runOnce({ start, events, expect: { outcomes: [] } }, null);
     expect(run.outcome).toEqual(refused);
+  },
+  limitMilliseconds,
+);
+
+test(
+  "migrated again to that node it is there, and nothing stays here",
+  async () => {
+    const events = moved([
+      { at: 6_500, event: "fail", call: "peer domain", code: "unavailable", times },
+      { at: 20 * minute, event: "migrate", guest: "web", to: "node-2" },
+    ]);
+    const run = await runOnce({ start, events, expect: { outcomes: [] } }, null);
+    expect(run.wrong).toEqual([]);
+    expect(run.outcome).toEqual([
+      "domains: 1",
+      "files: 2",
+      "guest web on node-2: running",
+      "ports: 1",
+      "task guests.create web: succeeded",
+      "task migration.migrate web: failed migration.unclear",
+      "task migration.migrate web: succeeded",
+    ]);
   },
   limitMilliseconds,
 );

@@ -49,7 +49,7 @@ interface Deciding {
   row(uuid: string): Promise<Guest>;
   deciding<T>(uuid: string, decide: (guest: Guest) => Promise<T>): Promise<T>;
   begin(guest: Guest, set: SetOf<typeof guests>, task: PreparedTask, more?: Statement[]): Promise<void>;
-  reachable(guest: Guest): Promise<void>;
+  reachable(guest: Guest, movesTo: string): Promise<void>;
 }
 
 export class Moves implements GuestMoves {
@@ -138,7 +138,7 @@ export class Moves implements GuestMoves {
     places: readonly string[],
     prepare: (moving: MovingGuest, port: number) => Promise<PreparedTask>,
   ): Promise<Begun> {
-    await this.service.reachable(guest);
+    await this.service.reachable(guest, node.name);
     const versions = await this.bookings.read(places);
     const moving = await this.withBelongings(guest);
     const busy = moving.disks.find((disk) => disk.state !== "attached");

@@ -325,22 +325,25 @@ export class Guests extends GuestReading implements GuestService {
     }
   }
 
-  /** A task for a node that is away would only wait and fail. @throws AppError conflict */
-  async reachable(guest: Guest): Promise<void> {
+  /**
+   * A task for a node that is away would only wait and fail. A guest that may be on another node, too, may be moved
+   * (`movesTo`) to that very one: a migration looks at both sides first. @throws AppError conflict
+   */
+  async reachable(guest: Guest, movesTo?: string): Promise<void> {
     const node = await this.node(guest);
     if (node.state === "offline") throw new AppError("conflict", "guests.nodeAway", { node: node.name });
     // What runs here runs nowhere else: libvirt lets it run there only after it has stopped it here.
-    if (guest.state !== "running" && guest.state !== "stopping") await this.onlyHere(guest);
+    if (guest.state !== "running" && guest.state !== "stopping") await this.onlyHere(guest, movesTo);
   }
 
   /**
    * A guest of which another node has a domain, too (a migration whose end nobody heard of), may run there: resumed or
    * started here it would write to the same disks, deleted here it would take them away. @throws AppError conflict
    */
-  private async onlyHere({ uuid, name, nodeName: node }: Guest): Promise<void> {
+  private async onlyHere({ uuid, name, nodeName: node }: Guest, movesTo?: string): Promise<void> {
     const seen = and(eq(foreignDomains.uuid, uuid), eq(foreignDomains.kind, "orphan"));
     const twin = await this.ground.store.first(foreignDomains, { where: seen });
-    if (twin && twin.nodeName !== node)
+    if (twin && twin.nodeName !== node && twin.nodeName !== movesTo)
       throw new AppError("conflict", "guests.elsewhere", { name, node, other: twin.nodeName });
   }
 
