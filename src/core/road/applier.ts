@@ -17,11 +17,12 @@ import {
   StoreUnavailableError,
   StoreUniqueError,
   update,
+  updateEach,
 } from "../store/index.ts";
 import { type Peer, peers } from "../tasks/schema.ts";
 import type { Undo } from "../undo.ts";
 import type { ControllerRoad, Envelope, ReportEffects, ReportHandler, ReportOptions } from "./contract.ts";
-import { GroupCommit, type Move } from "./group-commit.ts";
+import { GroupCommit } from "./group-commit.ts";
 
 /** How often a report is tried whose rows changed under it. */
 const staleTries = 5;
@@ -137,11 +138,11 @@ export class Applier {
       };
       // Whoever applied a report of this node meanwhile has moved the position: then this decides anew.
       const where = and(eq(peers.generation, peer.generation), eq(peers.position, peer.position));
-      const move = { key: peer.name, set: moved, where };
+      const move = updateEach(peers, peers.name, [{ key: peer.name, set: moved, where }]);
       try {
         // The position goes first: a handler's own change of the peer's row (hello) comes after and stands.
         const relaxed = this.handlers.get(envelope.kind)?.toldAgain === true;
-        await this.write(term, effects.statements, effects.events ?? [], { relaxed, move });
+        await this.write(term, [move, ...effects.statements], effects.events ?? [], relaxed);
       } catch (error) {
         // Whoever leads now applies it.
         if (error instanceof StoreUnavailableError || error instanceof LeaseLostError) throw error;
@@ -156,7 +157,7 @@ export class Applier {
           kind: envelope.kind,
           error: errorText(error),
         });
-        await this.write(term, [], [], { move });
+        await this.write(term, [move], []);
         term.known.set(peer.name, Object.assign(peer, moved));
         return "applied";
       }
@@ -192,13 +193,8 @@ export class Applier {
     }
   }
 
-  private write(
-    term: Term,
-    statements: Statement[],
-    events: EventRow[],
-    more: { relaxed?: boolean; move?: Move } = {},
-  ): Promise<void> {
-    return this.commits.batch(statements, { events, epoch: term.epoch, ...more });
+  private write(term: Term, statements: Statement[], events: EventRow[], relaxed = false): Promise<void> {
+    return this.commits.batch(statements, { events, epoch: term.epoch, relaxed });
   }
 
   private async effectsOf(envelope: Envelope): Promise<ReportEffects> {

@@ -1,11 +1,15 @@
 import { describe, expect, test } from "bun:test";
 import {
   type BatchOptions,
+  eq,
   LeaseLostError,
   type Statement,
   StoreExpectationError,
   StoreUnavailableError,
+  update,
+  updateEach,
 } from "../store/index.ts";
+import { peers } from "../tasks/schema.ts";
 import { GroupCommit } from "./group-commit.ts";
 
 /** A store whose batches end when the test says so; statements are told apart by what they "do". */
@@ -132,5 +136,41 @@ describe("group commit", () => {
     batches[2]?.end();
     await Promise.all(all);
     expect(batches.map(({ options }) => options.epoch)).toEqual([1, 1, 2]);
+  });
+
+  test("what batches begin with and changes the same columns of the same table is one statement", async () => {
+    const asked: Statement[][] = [];
+    const first = Promise.withResolvers<void>();
+    const commits = new GroupCommit({
+      dialect: "sqlite",
+      batch: async (statements: readonly Statement[]) => {
+        asked.push([...statements]);
+        if (asked.length === 1) await first.promise;
+      },
+    });
+    const moved = (name: string, position: number) =>
+      updateEach(peers, peers.name, [{ key: name, set: { position } }]);
+    const heard = (name: string) => updateEach(peers, peers.name, [{ key: name, set: { heardAt: 1 } }]);
+    const other = (name: string) => update(peers, { version: "2" }, eq(peers.name, name));
+    const options = { events: [], epoch: 1 };
+    const all = [
+      commits.batch([other("z")], options),
+      commits.batch([moved("a", 1), other("a")], options),
+      commits.batch([moved("b", 2), heard("b")], options),
+      commits.batch([moved("c", 3), other("c"), heard("c")], options),
+    ];
+    first.resolve();
+    await Promise.all(all);
+    const shape = asked[1]?.map((one) =>
+      one.op === "updateEach" ? one.rows.map(({ key, set }) => [key, ...Object.keys(set)].join(" ")) : one.op,
+    );
+    // What comes behind another statement of its batch stays there.
+    expect(shape).toEqual([
+      ["a position", "b position", "c position"],
+      ["b heardAt"],
+      "update",
+      "update",
+      ["c heardAt"],
+    ]);
   });
 });

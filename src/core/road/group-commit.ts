@@ -9,9 +9,8 @@ import {
   type Statement,
   type Store,
   StoreUnavailableError,
-  updateEach,
+  type UpdateEachStatement,
 } from "../store/index.ts";
-import { peers } from "../tasks/schema.ts";
 
 /** Batches that go together at most: a transaction must not hold its locks for long. */
 const mostTogether = 24;
@@ -21,11 +20,7 @@ const mostTogether = 24;
  */
 const mostLanes = 3;
 
-/** How far a node's reports are applied: one statement moves all of a group. */
-export type Move = Parameters<typeof updateEach<typeof peers, string>>[2][number];
-
 interface Waiting {
-  move: Move | null;
   statements: readonly Statement[];
   events: readonly EventRow[];
   epoch: number | undefined;
@@ -46,17 +41,10 @@ export class GroupCommit {
       events,
       epoch,
       relaxed = false,
-      move = null,
-    }: {
-      events: readonly EventRow[];
-      epoch: number | undefined;
-      relaxed?: boolean;
-      /** Comes before the statements. */
-      move?: Move | null;
-    },
+    }: { events: readonly EventRow[]; epoch: number | undefined; relaxed?: boolean },
   ): Promise<void> {
     const done = Promise.withResolvers<void>();
-    this.waiting.push({ move, statements, events, epoch, relaxed, done });
+    this.waiting.push({ statements, events, epoch, relaxed, done });
     const isFull = this.store.dialect === "mysql" && this.waiting.length >= mostTogether;
     if (this.lanes === 0 || (isFull && this.lanes < mostLanes)) void this.run();
     return done.promise;
@@ -76,11 +64,7 @@ export class GroupCommit {
   }
 
   private async write(group: readonly Waiting[]): Promise<void> {
-    const moves = group.flatMap(({ move }) => move ?? []);
-    const statements = [
-      ...(moves.length > 0 ? [updateEach(peers, peers.name, moves)] : []),
-      ...group.flatMap((each) => each.statements),
-    ];
+    const statements = merged(group.map((each) => each.statements));
     const events = group.flatMap((each) => each.events);
     const epoch = group[0]?.epoch;
     const relaxed = group.every((each) => each.relaxed);
@@ -98,4 +82,30 @@ export class GroupCommit {
       else for (const { done } of group) done.reject(error);
     }
   }
+}
+
+/**
+ * The statements of several batches in their order. What they begin with and is an `updateEach` becomes one statement
+ * with those of the others that change the same columns: each is a way to the server and back.
+ */
+function merged(batches: readonly (readonly Statement[])[]): Statement[] {
+  const first = new Map<string, UpdateEachStatement[]>();
+  const rest: Statement[] = [];
+  for (const statements of batches) {
+    let begins = true;
+    for (const statement of statements) {
+      begins &&= statement.op === "updateEach";
+      if (!begins || statement.op !== "updateEach") {
+        rest.push(statement);
+        continue;
+      }
+      const columns = Object.keys(statement.rows[0]?.set ?? {}).join(" ");
+      const kind = `${statement.key.table} ${statement.key.key} ${columns}`;
+      first.set(kind, [...(first.get(kind) ?? []), statement]);
+    }
+  }
+  const each = [...first.values()].map(([one, ...more]) =>
+    one && more.length > 0 ? { ...one, rows: [one, ...more].flatMap(({ rows }) => rows) } : one,
+  );
+  return [...each.filter((one) => one !== undefined), ...rest];
 }

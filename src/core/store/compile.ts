@@ -37,7 +37,8 @@ function expression(dialect: Dialect, table: Table, node: Expression): SQL {
     case "notIn": {
       const values = node.values.map((value) => encode(node.column, value));
       if (values.length === 0) return node.op === "in" ? orm.sql`1 = 0` : orm.sql`1 = 1`;
-      return (node.op === "in" ? orm.inArray : orm.notInArray)(at(node.column), values);
+      const shown = dialect.name === "sqlite" ? values : padded(values);
+      return (node.op === "in" ? orm.inArray : orm.notInArray)(at(node.column), shown);
     }
     case "isNull":
       return orm.isNull(at(node.column));
@@ -60,6 +61,15 @@ function expression(dialect: Dialect, table: Table, node: Expression): SQL {
     default:
       return comparisons[node.op](at(node.column), encode(node.column, node.value));
   }
+}
+
+/**
+ * The last value repeated up to the next power of two: a server prepares a list of each length anew, which is one more
+ * way to it, and keeps only so many.
+ */
+function padded(values: readonly Parameter[]): Parameter[] {
+  const length = 2 ** Math.ceil(Math.log2(values.length));
+  return [...values, ...Array<Parameter>(length - values.length).fill(values.at(-1) ?? null)];
 }
 
 const joined = (parts: SQL[], by: SQL): SQL => orm.sql`(${orm.sql.join(parts, by)})`;

@@ -96,18 +96,18 @@ export function update<T extends Table>(
 
 /**
  * Changes several rows at once, each to values of its own: one way to the server instead of many. All set the same
- * columns, and never the key. Each must match its `where`, else the batch is rolled back with a
+ * columns, and never the key. Each must be there and match its `where`, else the batch is rolled back with a
  * StoreExpectationError; so one key must not come twice.
  */
 export function updateEach<T extends Table, V extends string | number>(
   table: T,
   key: Column<V>,
-  rows: readonly { key: V; set: { readonly [K in keyof Row<T>]?: Row<T>[K] }; where: Expression }[],
+  rows: readonly { key: V; set: { readonly [K in keyof Row<T>]?: Row<T>[K] }; where?: Expression }[],
 ): UpdateEachStatement {
   const encoded = rows.map((row) => ({
     key: encodeChecked(key, row.key),
     set: assignments(table, { ...row.set }) as Record<string, Parameter>,
-    where: row.where,
+    where: row.where ?? and(),
   }));
   const names = (row: EachRow | undefined): string => Object.keys(row?.set ?? {}).join(" ");
   const [first] = encoded;

@@ -1,8 +1,18 @@
 /** What nodes tell of guests beside their states, written down: addresses, definition, a picture of the screen. */
-import { type Envelope, eq, type ReportEffects, type Statement, Type, update, upsert, Value } from "jimv";
+import {
+  type Envelope,
+  Gathered,
+  inArray,
+  type ReportEffects,
+  type Statement,
+  Type,
+  updateEach,
+  upsert,
+  Value,
+} from "jimv";
 import { guestEvent } from "./creation.ts";
 import type { Ground } from "./needs.ts";
-import { guestDetails, guestInterfaces, guests } from "./schema.ts";
+import { type GuestInterface, guestDetails, guestInterfaces, guests } from "./schema.ts";
 
 const Uuid = Type.String({ maxLength: 36 });
 
@@ -36,21 +46,36 @@ export const DetailsReport = Type.Object({
 export const detailsTopic = "guest.details";
 
 export class Details {
-  constructor(private readonly ground: Ground) {}
+  private readonly nodes: Gathered<string, string>;
+  private readonly cards: Gathered<string, GuestInterface[]>;
+
+  constructor(private readonly ground: Ground) {
+    const { store } = ground;
+    this.nodes = new Gathered(async (uuids) => {
+      const found = await store.select(guests, { where: inArray(guests.uuid, uuids) });
+      return new Map(found.map((guest) => [guest.uuid, guest.nodeName]));
+    });
+    this.cards = new Gathered(async (uuids) =>
+      Map.groupBy(
+        await store.select(guestInterfaces, { where: inArray(guestInterfaces.guestUuid, uuids) }),
+        (card) => card.guestUuid,
+      ),
+    );
+  }
 
   /** A `guests.addresses` report. */
   async addresses(envelope: Envelope): Promise<ReportEffects> {
     if (!Value.Check(AddressesReport, envelope.body)) return this.unreadable(envelope);
     const { uuid, interfaces } = envelope.body;
-    if (!(await this.isOf(uuid, envelope.node))) return { statements: [] };
-    const rows = await this.ground.store.select(guestInterfaces, {
-      where: eq(guestInterfaces.guestUuid, uuid),
-    });
+    const [isHere, rows = []] = await Promise.all([this.isOf(uuid, envelope.node), this.cards.of(uuid)]);
+    if (!isHere) return { statements: [] };
     const seen = new Map(interfaces.map(({ mac, addresses }) => [mac, addresses]));
     const statements = rows.flatMap((row): Statement[] => {
       const addresses = seen.get(row.mac) ?? [];
       const same = JSON.stringify(row.addresses ?? []) === JSON.stringify(addresses);
-      return same ? [] : [update(guestInterfaces, { addresses }, eq(guestInterfaces.mac, row.mac))];
+      return same
+        ? []
+        : [updateEach(guestInterfaces, guestInterfaces.mac, [{ key: row.mac, set: { addresses } }])];
     });
     return statements.length === 0 ? { statements } : { statements, events: [guestEvent(uuid)] };
   }
@@ -77,8 +102,7 @@ export class Details {
 
   /** Late words of a node that the guest has left are no news. */
   private async isOf(uuid: string, node: string): Promise<boolean> {
-    const guest = await this.ground.store.first(guests, { where: eq(guests.uuid, uuid) });
-    return guest?.nodeName === node;
+    return (await this.nodes.of(uuid)) === node;
   }
 
   private unreadable(envelope: Envelope): ReportEffects {

@@ -7,16 +7,17 @@ import {
   type Envelope,
   type EventRow,
   eq,
+  Gathered,
   inArray,
   insert,
   type ReportEffects,
   remove,
-  type SetOf,
   type Statement,
   type Task,
   Type,
   timing,
   update,
+  updateEach,
   Value,
 } from "jimv";
 import { guestEvent } from "./creation.ts";
@@ -59,7 +60,7 @@ export const ListReport = Type.Object({
 /** States of guests that must have a domain. */
 const withDomain: readonly GuestState[] = ["off", "starting", "running", "paused", "stopping", "crashed"];
 
-type GuestSet = SetOf<typeof guests>;
+type GuestSet = Partial<Guest>;
 
 /** What changes with a guest's state besides the state. `at` is when it changed. */
 export function stateSet(guest: Pick<Guest, "state" | "startedAt">, next: GuestState, at: number): GuestSet {
@@ -104,19 +105,28 @@ function isResized(guest: Guest, size: Size | undefined): boolean {
 }
 
 export class Observation {
-  constructor(private readonly ground: Ground) {}
+  private readonly rows: Gathered<string, Guest>;
+  private readonly openTasks: Gathered<string, Task[]>;
+
+  constructor(private readonly ground: Ground) {
+    this.rows = new Gathered(async (uuids) => {
+      const found = await ground.store.select(guests, { where: inArray(guests.uuid, uuids) });
+      return new Map(found.map((guest) => [guest.uuid, guest]));
+    });
+    this.openTasks = new Gathered(async (uuids) =>
+      Map.groupBy(await ground.tasks.openFor("guest", [...uuids]), (task) => task.targetKey),
+    );
+  }
 
   /** A `guests.changed` report. */
   async changed(envelope: Envelope): Promise<ReportEffects> {
     if (!Value.Check(ChangedReport, envelope.body)) return this.unreadable(envelope);
     const { uuid, state } = envelope.body;
-    const { store } = this.ground;
-    const guest = await store.first(guests, { where: eq(guests.uuid, uuid) });
+    const guest = await this.rows.of(uuid);
     if (!guest) return this.changedForeign(uuid, envelope.node, state);
     if (guest.nodeName !== envelope.node || !isNewer(guest, envelope)) return { statements: [] };
     if (this.isTooEarly(guest, state)) return { statements: [] };
-    const tasks = await this.ground.tasks.openFor("guest", [uuid]);
-    return this.observe(guest, state, envelope, tasks);
+    return this.observe(guest, state, envelope, (await this.openTasks.of(uuid)) ?? []);
   }
 
   /** A `guests.list` report. */
@@ -196,7 +206,12 @@ export class Observation {
         node: envelope.node,
       });
     return {
-      statements: [changeGuest(guest, { ...seen, ...next })],
+      // As `changeGuest`, and together with what other nodes tell of theirs.
+      statements: [
+        updateEach(guests, guests.uuid, [
+          { key: guest.uuid, set: { ...seen, ...next }, where: eq(guests.state, guest.state) },
+        ]),
+      ],
       events: isMoved || resized ? [guestEvent(guest.uuid, { state: next.state ?? guest.state })] : [],
     };
   }

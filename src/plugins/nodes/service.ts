@@ -10,6 +10,7 @@ import {
   type EventRow,
   eq,
   fieldError,
+  Gathered,
   gte,
   inArray,
   insert,
@@ -28,6 +29,7 @@ import {
   Type,
   timing,
   update,
+  updateEach,
 } from "jimv";
 import { refusedFolder } from "./folder.ts";
 import { type Heartbeat, readHeartbeat } from "./heartbeat.ts";
@@ -81,6 +83,11 @@ export interface NodeProgram {
 export class NodeService {
   /** What pages were last told, per node. Lost with the process, which costs one event more. */
   private readonly told = new Map<string, string>();
+  /** Rows by name, for the heartbeats of many nodes. */
+  private readonly rows = new Gathered<string, Row>(async (names) => {
+    const found = await this.context.store.select(nodes, { where: inArray(nodes.name, names) });
+    return new Map(found.map((row) => [row.name, row]));
+  });
   private readonly reconciledAt = new Map<string, number>();
   /** Which ranges of ports each node was asked to reserve, and when. */
   private readonly portsAsked = new Map<string, { ranges: string; at: number }>();
@@ -242,14 +249,16 @@ export class NodeService {
       this.context.log.warn("a heartbeat can't be read", { node: envelope.node });
       return { statements: [] };
     }
-    const before = await this.context.store.first(nodes, { where: eq(nodes.name, envelope.node) });
+    const before = (await this.rows.of(envelope.node)) ?? null;
     const heardAt = this.context.clock.now();
     const set = { state: "live" as const, heardAt, ...columnsOf(heartbeat, before, heardAt) };
     const row: Row = before ? { ...before, ...set } : { ...freshRow(envelope.node, heardAt), ...set };
     const digest = digestOf(nodeView(row, this.context.clock));
     const isNews = this.told.get(envelope.node) !== digest || before?.state !== "live";
     return {
-      statements: [before ? update(nodes, set, eq(nodes.name, envelope.node)) : insert(nodes, row)],
+      statements: [
+        before ? updateEach(nodes, nodes.name, [{ key: envelope.node, set }]) : insert(nodes, row),
+      ],
       events: isNews ? [nodeEvent(envelope.node)] : [],
       after: () => {
         this.told.set(envelope.node, digest);
