@@ -16,6 +16,7 @@
  */
 import { AppError, type Static, Type, Value } from "jimv";
 import { type Appliance, ApplianceError, type ApplianceSession, longestReadBytes } from "./appliance.ts";
+import { masked } from "./masking.ts";
 import {
   type Outcome,
   Outcome as OutcomeShape,
@@ -234,10 +235,11 @@ class JobRun {
   }
 
   private withoutSecrets(text: string): string {
-    let clean = text;
-    for (const { value, isSecret } of Object.values(this.plan.values))
-      if (isSecret && value !== "") clean = clean.replaceAll(value, "••••");
-    return clean;
+    const values = Object.values(this.plan.values);
+    return masked(
+      text,
+      values.flatMap(({ value, isSecret }) => (isSecret ? [value] : [])),
+    );
   }
 
   private async end(state: Outcome["state"], word: string | null, args: Outcome["args"]): Promise<Outcome> {
