@@ -126,6 +126,7 @@ describe("a running guest", () => {
         `port='${asked.vnc.port}'`,
       );
     expect(passes[0]).toBe(1);
+    expect(await here.migrations.peer(pair.other.libvirtd.uri).vncPort(spec.uuid)).toBe(asked.vnc.port);
     const job = await here.migrations.peer(pair.other.libvirtd.uri).arrival(spec.uuid);
     expect(job?.downtimeMilliseconds).toBeGreaterThan(0);
     expect(job?.memoryTotalBytes).toBeGreaterThan(64 * 1024 ** 2);

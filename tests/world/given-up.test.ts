@@ -5,11 +5,11 @@
 import { expect, test } from "bun:test";
 import { type Event, runOnce, type Timed } from "./scenario.ts";
 
-const moved = (silence: Timed[]): Timed[] => [
+const moved = (silence: Timed[], later = 0): Timed[] => [
   { at: 0, event: "create" },
   { at: 3_000, event: "sharePool" },
-  { at: 4_000, event: "loseAnswer" },
-  { at: 5_000, event: "migrate", guest: "web", to: "node-2" },
+  { at: later + 4_000, event: "loseAnswer" },
+  { at: later + 5_000, event: "migrate", guest: "web", to: "node-2" },
   ...silence,
 ];
 const acts: Event[] = [
@@ -63,20 +63,30 @@ test(
 );
 
 test(
-  "migrated again to that node it is there, and nothing stays here",
+  "migrated again to that node it is there, by the port that it has, and nothing stays here",
   async () => {
-    const events = moved([
-      { at: 6_500, event: "fail", call: "peer domain", code: "unavailable", times },
+    const later = 20_000;
+    const silence: Timed[] = [
+      { at: 1_000, event: "create", with: { name: "other", nodeName: "node-1" } },
+      { at: 3_200, event: "migrate", guest: "other", to: "node-2" },
+      { at: later + 6_500, event: "fail", call: "peer domain", code: "unavailable", times },
+      // Its port there was let go of; what JimV would give it now is another.
+      { at: 18 * minute, event: "migrate", guest: "other", to: "node-3" },
       { at: 20 * minute, event: "migrate", guest: "web", to: "node-2" },
-    ]);
+    ];
+    const events = moved(silence, later);
     const run = await runOnce({ start, events, expect: { outcomes: [] } }, null);
     expect(run.wrong).toEqual([]);
     expect(run.outcome).toEqual([
-      "domains: 1",
-      "files: 2",
+      "domains: 2",
+      "files: 4",
+      "guest other on node-3: running",
       "guest web on node-2: running",
-      "ports: 1",
+      "ports: 2",
+      "task guests.create other: succeeded",
       "task guests.create web: succeeded",
+      "task migration.migrate other: succeeded",
+      "task migration.migrate other: succeeded",
       "task migration.migrate web: failed migration.unclear",
       "task migration.migrate web: succeeded",
     ]);

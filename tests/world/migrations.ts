@@ -176,6 +176,7 @@ export class PretendedMigrations implements Migrations {
         }),
       job: (uuid) => ask("job", (machine) => (machine.domains.get(uuid)?.arriving ? jobAt(0.5, "in") : null)),
       arrival: (uuid) => ask("arrival", (machine) => (machine.domains.has(uuid) ? jobAt(1, "in") : null)),
+      vncPort: (uuid) => ask("vncPort", (machine) => machine.domains.get(uuid)?.spec.vnc.port ?? null),
       destroy: (uuid) =>
         ask("destroy", (machine) => {
           if (machine.isActive(uuid)) machine.turn(uuid, "off", "stopped");

@@ -342,6 +342,8 @@ export interface PeerHypervisor {
   job(uuid: string): Promise<MigrationJob | null>;
   /** Figures of the migration that brought a domain there, or null. */
   arrival(uuid: string): Promise<MigrationJob | null>;
+  /** The port of a domain's VNC server there; null without a domain, or without such a server. */
+  vncPort(uuid: string): Promise<number | null>;
   destroy(uuid: string): Promise<void>;
   resume(uuid: string): Promise<void>;
   undefine(uuid: string): Promise<void>;

@@ -4,6 +4,7 @@ import { stat } from "node:fs/promises";
 import { connect } from "node:net";
 import { steadyNow } from "../clock.ts";
 import { timing } from "../timing.ts";
+import { readHoldings } from "./definition.ts";
 import type { ListedDomain } from "./domain.ts";
 import type { DomainTraits } from "./domain-xml.ts";
 import {
@@ -144,6 +145,10 @@ class RealPeer implements PeerHypervisor {
   }
   async arrival(uuid: string): Promise<MigrationJob | null> {
     return (await this.ask("domain", [uuid])) ? this.ask("jobStats", [uuid, true]) : null;
+  }
+  async vncPort(uuid: string): Promise<number | null> {
+    if (!(await this.ask("domain", [uuid]))) return null;
+    return readHoldings(await this.ask("xml", [uuid])).vncPort;
   }
   async destroy(uuid: string): Promise<void> {
     if (await this.guarded(uuid))

@@ -20,6 +20,7 @@ export const sendingSlots = { sentMiB: 0, cancelled: 1, count: 2 } as const;
 const peerCalls = {
   domain: domain.one,
   traits: domain.traits,
+  xml: domain.xml,
   act: domain.act,
   define: domain.define,
   undefine: domain.undefine,

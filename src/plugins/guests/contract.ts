@@ -102,6 +102,8 @@ export interface MovingGuest {
 export interface Arrival {
   node: string;
   vncListen: string;
+  /** The one that its domain has; null: the one that was booked. */
+  vncPort: number | null;
   state: Observed;
   /** `isWhole`: it depends on no template any more. */
   disks: readonly { uuid: string; path: string; isWhole: boolean }[];

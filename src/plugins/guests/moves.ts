@@ -9,6 +9,8 @@ import {
   eq,
   insert,
   isNotNull,
+  ne,
+  or,
   type PreparedTask,
   type Reason,
   type ReportEffects,
@@ -187,12 +189,13 @@ export class Moves implements GuestMoves {
     if (!guest) return nothing;
     const now = this.ground.clock.now();
     const next = arrival.state === "absent" ? "off" : arrival.state;
+    const vncPort = await this.portOf(guest, arrival);
     return {
       statements: [
         changeGuest(guest, {
           ...stateSet(guest, next, now),
           nodeName: arrival.node,
-          vncPort: guest.movesToPort,
+          vncPort,
           vncListen: arrival.vncListen,
           seedPath: arrival.seedPath,
           movesTo: null,
@@ -219,6 +222,17 @@ export class Moves implements GuestMoves {
       ],
       events: [guestEvent(uuid, { state: next }), ...arrival.disks.map((disk) => diskEvent(disk.uuid))],
     };
+  }
+
+  /** The port that the domain has, unless it is another guest's by now: then the next start gives it the booked one. */
+  private async portOf({ uuid, movesToPort }: Guest, { node, vncPort }: Arrival): Promise<number | null> {
+    if (vncPort === null || vncPort === movesToPort) return movesToPort;
+    const its = or(
+      and(eq(guests.nodeName, node), eq(guests.vncPort, vncPort)),
+      and(eq(guests.movesTo, node), eq(guests.movesToPort, vncPort)),
+    );
+    const others = await this.ground.store.count(guests, and(its, ne(guests.uuid, uuid)));
+    return others > 0 ? movesToPort : vncPort;
   }
 
   async stayed(uuid: string, doubt: MoveDoubt): Promise<ReportEffects> {

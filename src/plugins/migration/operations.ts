@@ -232,9 +232,10 @@ export function registerOperations(context: NodeContext): void {
     const arrival = fact.state === "off" ? null : await peer.arrival(uuid).catch(() => null);
     for (const file of seed ? [...disks, seed] : disks) if (file.copy) await images.remove(file.path);
     await patiently(() => context.hooks.run(guestLook, { uuid }));
+    const vncPort = await peer.vncPort(uuid).catch(() => null);
     const downtimeMilliseconds = arrival?.downtimeMilliseconds ?? null;
     context.log.info("guest moved", { guest: uuid, to: payload.toNode, downtimeMilliseconds });
-    return { state: fact.state, downtimeMilliseconds };
+    return { state: fact.state, downtimeMilliseconds, vncPort };
   }
 }
 

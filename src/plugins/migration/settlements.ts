@@ -55,6 +55,7 @@ export function registerSettlements(
       const effects = await moves.arrived(payload.uuid, {
         node: payload.toNode,
         vncListen: payload.vncListen,
+        vncPort: result.vncPort ?? null,
         state: result.state,
         // A copy made from a linked disk is whole.
         disks: payload.disks.map(({ uuid, to, copy }) => ({ uuid, path: to, isWhole: copy })),

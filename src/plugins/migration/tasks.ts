@@ -52,6 +52,8 @@ export const migrateGuest = defineTask({
     ]),
     /** How long the guest stood still; null where nobody knows, or it was off. */
     downtimeMilliseconds: Type.Union([Type.Integer(), Type.Null()]),
+    /** The port that it has there: an earlier attempt may have brought it, with that one's. Not told by older nodes. */
+    vncPort: Type.Optional(Type.Union([Type.Integer(), Type.Null()])),
   }),
   deadlineMs: timing.migrateDeadlineMilliseconds,
   resend: true,
