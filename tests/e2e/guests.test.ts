@@ -173,11 +173,11 @@ test("the shown password is the one that works: typed into the console, it signs
   await page.waitForSelector('[data-lamp="live"]');
   await page.waitForSelector("#screen canvas");
   await until("the screen shows something", 60_000, () => showsSomething(page));
-  // The login prompt was there before we came; the guest may still be drawing its banner.
-  await until("getty waits on the screen's terminal", 60_000, soon("ps | grep -q '[g]etty.*tty1'", "web-1"));
+  // What is typed before a question stands there is thrown away; the terminal's text is what /dev/vcs1 holds. Of a
+  // banner that is drawn already the question may still be missing.
+  await until("getty asks on the screen", 60_000, soon("grep -q 'login:' /dev/vcs1", "web-1"));
   await page.click("#screen canvas");
   await typeKeys("root\n");
-  // What is typed before a question stands there is thrown away; the terminal's text is what /dev/vcs1 holds.
   await until("login asks for the password", 30_000, soon("grep -q Password: /dev/vcs1", "web-1"));
   await typeKeys(`${password}\n`);
   await picture("console-login");
