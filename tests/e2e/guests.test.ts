@@ -173,9 +173,11 @@ test("the shown password is the one that works: typed into the console, it signs
   await page.waitForSelector('[data-lamp="live"]');
   await page.waitForSelector("#screen canvas");
   await until("the screen shows something", 60_000, () => showsSomething(page));
-  // What is typed before a question stands there is thrown away; the terminal's text is what /dev/vcs1 holds. Of a
-  // banner that is drawn already the question may still be missing.
-  await until("getty asks on the screen", 60_000, soon("grep -q 'login:' /dev/vcs1", "web-1"));
+  // What is typed before a question stands there is thrown away; the terminal's text is what /dev/vcs1 holds. A question
+  // under an older banner may be that of a getty that was just ended: the guest draws its screen anew when it hears of
+  // its name, and when it hears of its address.
+  const asked = "grep -qE 'guest +web-1 +address +[0-9].*web-1 login:' /dev/vcs1";
+  await until("getty asks on the screen", 60_000, soon(asked, "web-1"));
   await page.click("#screen canvas");
   await typeKeys("root\n");
   await until("login asks for the password", 30_000, soon("grep -q Password: /dev/vcs1", "web-1"));
