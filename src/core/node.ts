@@ -22,6 +22,8 @@ export interface NodeWorld {
   key: NodeKey;
   hypervisor: Hypervisor;
   clusterId: string;
+  /** Whether its certificate for migrations is good for a while yet; absent where it has none. */
+  certificate?: () => boolean;
 }
 
 export class Node {
@@ -67,6 +69,11 @@ export class Node {
       const { connected, since } = this.world.road.status();
       return { state: connected ? "ok" : "down", queueLength: outbox, lastTurnAt: since };
     });
+    const { certificate } = this.world;
+    if (certificate)
+      this.lamps.set("certificate", () => {
+        return { state: certificate() ? "ok" : "down", queueLength: 0, lastTurnAt: null };
+      });
     return () => this.lamps.clear();
   }
 

@@ -1,7 +1,9 @@
 /** What every mode with a node shares: hypervisor, outbox, key and the plugins' node sides. */
 import { existsSync, readFileSync } from "node:fs";
+import { endState, paperEnd } from "../core/checks/pki.ts";
 import type { Clock } from "../core/clock.ts";
 import { type Config, dataFiles } from "../core/config/config.ts";
+import { errorText } from "../core/errors.ts";
 import { openHypervisor } from "../core/libvirt/real.ts";
 import type { Log } from "../core/log/log.ts";
 import { Node } from "../core/node.ts";
@@ -35,6 +37,21 @@ export function openOutbox(config: Config, world: { clock: Clock; log: Log }): O
   );
 }
 
+/** It is read once: a new one comes by joining again, which is a start. */
+function certificateOf(
+  config: Config,
+  { clock, log }: { clock: Clock; log: Log },
+): { certificate?: () => boolean } {
+  if (config.libvirt.pki === "none") return {};
+  try {
+    const end = paperEnd(dataFiles(config.data).pki, clock.now());
+    return end ? { certificate: () => endState(end.endsAt, clock.now()) === "good" } : {};
+  } catch (error) {
+    log.warn("the node's certificate can't be read: jimv check says more", { error: errorText(error) });
+    return { certificate: () => false };
+  }
+}
+
 /** Starts a node on its end of the road. */
 export async function startNodeSide(
   config: Config,
@@ -47,7 +64,7 @@ export async function startNodeSide(
   const { outbox } = world;
   const hypervisor = await openHypervisor({ uri: config.libvirt.uri, clusterId: world.clusterId });
   const node = new Node(
-    { ...world, key, hypervisor },
+    { ...world, key, hypervisor, ...certificateOf(config, world) },
     { name: config.node, machineId: machineId() || key.publicKey, version, features },
     onRefused,
   );

@@ -43,6 +43,14 @@ describe("a cluster", () => {
       await node.stop();
       expect(await node.start(works)).not.toBeNull();
 
+      // A new token is how its certificate is renewed: it stays the same node.
+      const before = pem("pki/cert.pem").fingerprint256;
+      await node.stop();
+      expect(await node.start(works, join_(await controller.joinToken()))).not.toBeNull();
+      await controller.nodeIs("alpha", "live");
+      expect(pem("pki/cert.pem").fingerprint256).not.toBe(before);
+      expect(pem("etc-pki/libvirt/servercert.pem").fingerprint256).toBe(pem("pki/cert.pem").fingerprint256);
+
       // The token is spent: another machine gets nothing, and nothing of it stays.
       const other = cluster.node("beta", { machineId: "b".repeat(32) });
       expect(await other.start(works, join_(token))).toBeNull();

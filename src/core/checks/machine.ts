@@ -12,7 +12,7 @@ import { type FilterLack, HypervisorError, migrationPorts } from "../libvirt/hyp
 import { programPath } from "../libvirt/programs.ts";
 import { openHypervisor } from "../libvirt/real.ts";
 import { timing } from "../timing.ts";
-import { pkiState } from "./pki.ts";
+import { paperEnd, pkiState } from "./pki.ts";
 
 export interface CheckResult {
   name: string;
@@ -41,7 +41,7 @@ export async function probeMachine(config: Config, clock: Clock): Promise<CheckR
     ["network-tools", "Tools of JimV's own network", networkTools],
     ["data", "Data folder", () => dataFolder(config.data)],
     ["listen", "Address of the pages", () => listen(config)],
-    ["certificates", "Certificates for migration", () => certificates(config)],
+    ["certificates", "Certificates for migration", () => certificates(config, clock)],
     ["migration-ports", "Ports for migration", incomingPorts],
   ];
   const results: CheckResult[] = [];
@@ -166,8 +166,17 @@ async function listen(config: Config): Promise<Verdict> {
   }
 }
 
-async function certificates(config: Config): Promise<Verdict> {
-  const state = pkiState(dataFiles(config.data).pki, config.libvirt.pki);
+async function certificates(config: Config, clock: Clock): Promise<Verdict> {
+  const { pki } = dataFiles(config.data);
+  const end = config.libvirt.pki === "none" ? null : paperEnd(pki, clock.now());
+  const until = end ? new Date(end.endsAt).toISOString().slice(0, 10) : "";
+  if (end && end.state !== "good")
+    return {
+      state: end.state === "over" ? "bad" : "warn",
+      found: end.state === "over" ? `ended on ${until}` : `good until ${until} only`,
+      mend: "Make a token on the page of nodes and start jimv node --join with it: the node stays the same and gets a new certificate. Then restart libvirtd. Guests run on meanwhile; without it they can't be migrated over TLS.",
+    };
+  const state = pkiState(pki, config.libvirt.pki);
   if (!state) return { state: "ok", found: "none needed: this machine has not joined a cluster" };
   const { foreign, missing } = state;
   if (foreign.length > 0)
@@ -188,7 +197,7 @@ async function certificates(config: Config): Promise<Verdict> {
       found: `of the cluster's authority, in ${config.libvirt.pki}, but libvirtd does not listen for TLS`,
       mend: "Other nodes can't send guests here: systemctl enable --now libvirtd-tls.socket (or virtproxyd-tls.socket).",
     };
-  return { state: "ok", found: `of the cluster's authority, in ${config.libvirt.pki}` };
+  return { state: "ok", found: `of the cluster's authority, in ${config.libvirt.pki}, good until ${until}` };
 }
 
 /** The port on which libvirtd speaks TLS. */

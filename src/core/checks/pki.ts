@@ -56,6 +56,36 @@ export function pkiState(folder: string, root: string): PkiState | null {
   return state;
 }
 
+/** How long before their end certificates are warned of. Nothing renews them by itself: see `paperEnd`. */
+const warnDays = 90;
+const dayMilliseconds = 24 * 3_600_000;
+
+export interface PaperEnd {
+  /** UTC milliseconds. */
+  endsAt: number;
+  /** `soon`: within three months; `over`: no migration over TLS comes about any more. */
+  state: "good" | "soon" | "over";
+}
+
+/**
+ * When the first of the node's certificate and its authority's ends; null where this machine has none. They are made
+ * for 10 and 30 years; joining again hands out a new one.
+ * @throws Error for a file that is no certificate
+ */
+export function paperEnd(folder: string, now: number): PaperEnd | null {
+  const files = ["cert.pem", "ca.pem"].map((paper) => join(folder, paper)).filter(existsSync);
+  if (files.length === 0) return null;
+  const ends = files.map((file) => Date.parse(new X509Certificate(readFileSync(file)).validTo));
+  const endsAt = Math.min(...ends);
+  return { endsAt, state: endState(endsAt, now) };
+}
+
+/** How near that end is. */
+export function endState(endsAt: number, now: number): PaperEnd["state"] {
+  if (endsAt <= now) return "over";
+  return endsAt <= now + warnDays * dayMilliseconds ? "soon" : "good";
+}
+
 /**
  * Puts the certificate where it is looked for. A place that another program or person filled is left alone; one
  * that an earlier membership filled is renewed.

@@ -2,7 +2,17 @@
 import type { LaneStatus, Viewer } from "jimv";
 import { DefinitionList, StateMark, Time } from "jimv/ui";
 
-const known = ["events", "connect", "short", "long", "stats", "agent", "tasks", "outbox"] as const;
+const known = [
+  "events",
+  "connect",
+  "short",
+  "long",
+  "stats",
+  "agent",
+  "tasks",
+  "outbox",
+  "certificate",
+] as const;
 
 /** The worker's name for people: `short-2` is one of `short`. Plugins' own keep their names. */
 export function lampName(name: string, say: Viewer["say"]): string {

@@ -66,6 +66,8 @@ export const nodesWords = defineWords({
     "nodes.trouble.clockBehind": "Its clock is about {minutes} min behind the controller's.",
     "nodes.fix.clock":
       "Set it right, and keep it right with chrony or systemd-timesyncd: times that the node tells are off until then.",
+    "nodes.trouble.certificate":
+      "Its certificate for migrations ends within three months, or has ended: make a token on the page of nodes, start jimv node --join with it there, and restart libvirtd. jimv check tells the day.",
     "nodes.trouble.down": "A worker is down: {lamp}",
     "nodes.fix.offline":
       "Guests there go on running if the machine does. See whether it is on and reachable, and whether JimV runs: systemctl status jimv",
@@ -130,6 +132,7 @@ export const nodesWords = defineWords({
     "nodes.lamp.agent": "Guest agent",
     "nodes.lamp.tasks": "Tasks",
     "nodes.lamp.outbox": "Outbox",
+    "nodes.lamp.certificate": "Certificate",
     "nodes.recentTasks": "Its last tasks",
     "nodes.allTasks": "All tasks",
 
@@ -209,6 +212,8 @@ export const nodesWords = defineWords({
     "nodes.trouble.clockBehind": "该节点的时钟比控制器慢约 {minutes} 分钟。",
     "nodes.fix.clock":
       "请校准时钟，并用 chrony 或 systemd-timesyncd 保持同步；在此之前该节点报告的时间不准确。",
+    "nodes.trouble.certificate":
+      "该节点用于迁移的证书将在三个月内到期，或已到期：请在节点页面生成令牌，在该节点上用它运行 jimv node --join，然后重启 libvirtd。jimv check 会显示到期日。",
     "nodes.trouble.down": "有工作线程停止：{lamp}",
     "nodes.fix.offline":
       "只要机器开着，其上的虚拟机会继续运行。请检查机器是否开机、网络是否可达、JimV 是否运行：systemctl status jimv",
@@ -272,6 +277,7 @@ export const nodesWords = defineWords({
     "nodes.lamp.agent": "客户机代理",
     "nodes.lamp.tasks": "任务",
     "nodes.lamp.outbox": "发件箱",
+    "nodes.lamp.certificate": "证书",
     "nodes.recentTasks": "最近任务",
     "nodes.allTasks": "全部任务",
 
