@@ -3,9 +3,9 @@
  * face, and the executable hands the same one to plugins from `/etc/jimv/plugins`.
  */
 export { type Static, type TObject, type TSchema, Type } from "@sinclair/typebox";
-export { Value } from "@sinclair/typebox/value";
 export type { Clock } from "./core/clock.ts";
 export * from "./core/errors.ts";
+export { fits } from "./core/fits.ts";
 export { Gathered } from "./core/gathered.ts";
 export { defineHook, type Hook, type Hooks } from "./core/hooks.ts";
 export { type AccessService, accessService, type SignedIn } from "./core/http/access-service.ts";

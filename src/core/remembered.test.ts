@@ -21,3 +21,19 @@ test("an answer is asked for once in its time, again after it or when it is forg
   fails = false;
   expect(await figure()).toBe(4);
 });
+
+test("an answer that is forgotten all the time is kept for a least while all the same", async () => {
+  let now = 0;
+  let asked = 0;
+  const figure = remembered({ now: () => now }, 100, async () => ++asked, 10);
+  for (now = 0; now < 40; now++) {
+    await figure();
+    figure.forget();
+  }
+  expect(asked).toBe(4);
+  now = 200;
+  expect(await figure()).toBe(5);
+  now = 220;
+  figure.forget();
+  expect(await figure()).toBe(6);
+});

@@ -8,16 +8,21 @@ export interface Remembered<T> {
   forget(): void;
 }
 
-/** Keeps the answer of `ask` for `milliseconds`. A failure is not kept. */
+/**
+ * Keeps the answer of `ask` for `milliseconds`. A failure is not kept. Nor is it forgotten before it is `least` old: where
+ * things change all the time every question would be asked anew otherwise.
+ */
 export function remembered<T>(
   clock: Pick<Clock, "now">,
   milliseconds: number,
   ask: () => Promise<T>,
+  least = 0,
 ): Remembered<T> {
-  let kept: { answer: Promise<T>; until: number } | null = null;
+  let kept: { answer: Promise<T>; from: number; until: number } | null = null;
   const get = (): Promise<T> => {
     if (kept && clock.now() < kept.until) return kept.answer;
-    const mine = { answer: ask(), until: clock.now() + milliseconds };
+    const from = clock.now();
+    const mine = { answer: ask(), from, until: from + milliseconds };
     kept = mine;
     mine.answer.catch(() => {
       if (kept === mine) kept = null;
@@ -26,7 +31,7 @@ export function remembered<T>(
   };
   return Object.assign(get, {
     forget: (): void => {
-      kept = null;
+      if (kept) kept.until = Math.min(kept.until, kept.from + least);
     },
   });
 }

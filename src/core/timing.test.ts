@@ -43,6 +43,11 @@ const orders: readonly (readonly [less: number, more: number, why: string])[] = 
     timing.nodeSilentMilliseconds,
     "a node whose heartbeat is late once would be silent",
   ],
+  [
+    timing.roadRestMilliseconds + 2 * timing.heartbeatMilliseconds,
+    timing.knockMilliseconds,
+    "nodes would ask how far their heartbeats are applied",
+  ],
   [timing.nodeSilentMilliseconds, timing.nodeOfflineMilliseconds, "nodes would be offline before silent"],
   [
     timing.helloAgainMilliseconds,

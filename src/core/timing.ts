@@ -53,6 +53,10 @@ export const timing = {
   signInWindowMilliseconds: 300_000,
   /** Between two signs of life on an event stream: proxies and browsers close silent ones. */
   streamHeartbeatMilliseconds: 5_000,
+  /** A page's stream rests at most so long between two messages; a change is seen that much later on a busy cluster. */
+  streamRestMilliseconds: 200,
+  /** What a page shows of all rows together is told at most this often: to count thousands of rows takes a while. */
+  streamSumsMilliseconds: 1_000,
   /** An event stream is closed after this and the client resumes, so that none is left behind forever. */
   streamLifeMilliseconds: 900_000,
   /** A client that takes nothing from its event stream for so long is cut off. */
@@ -101,10 +105,26 @@ export const timing = {
   roadStoodStillMilliseconds: 250,
   /** A connection on which nothing was said for so long is asked whether it still stands. */
   roadPingMilliseconds: 5_000,
-  /** Redis holds a question for new entries for so long, then it is asked again. */
+  /** Redis holds a controller's question for new entries for so long, then it is asked again. */
   roadBlockMilliseconds: 1_000,
-  /** Between two questions of a controller while reports come: what came in between comes with one answer. */
+  /**
+   * … and a node's. There are many nodes, and each question is two ways through Redis; it is also how a node notices that
+   * Redis has lost its data.
+   */
+  roadNodeBlockMilliseconds: 4_000,
+  /**
+   * Between two questions of a controller while reports come: what came in between comes with one answer. A question
+   * names every node, so it waits longer the more of them there are: the least, and so much for each node.
+   */
   roadGatherMilliseconds: 5,
+  roadGatherPerNodeMilliseconds: 0.1,
+  /** Between the beginnings of two transactions that bring together the reports of many nodes. */
+  commitRestMilliseconds: 40,
+  /**
+   * Reports of which only the latest counts (heartbeats, lists) are acknowledged at most so often, or in so many: a node
+   * gains nothing by hearing it sooner, and each word wakes it. Less than `knockMilliseconds` by more than a heartbeat.
+   */
+  roadRestMilliseconds: 8_000,
   /** A controller looks so often whether nodes came or went. */
   roadNodesMilliseconds: 2_000,
   /** Commands that a node has read are removed from its stream at most so often. */
@@ -128,8 +148,10 @@ export const timing = {
   nodeOfflineMilliseconds: 20_000,
   /** A node whose clock is further off the controller's is marked. Longer than a heartbeat is under way. */
   nodeClockMilliseconds: 30_000,
-  /** Figures about all nodes in the navigation are at most so old; what changes a node's state shows at once. */
-  nodeFiguresMilliseconds: 2_000,
+  /** Figures in the navigation that are remembered are at most so old; what is known to change one shows at once. */
+  navFigureMilliseconds: 2_000,
+  /** … but not within this: where hundreds of guests change a second every page would count them all again. */
+  navFigureLeastMilliseconds: 200,
   /** A node asks libvirtd for its slow facts (versions, pool, networks) so often. */
   nodeFactsMilliseconds: 10_000,
   /** The leader looks so often whether a node fell silent or came back. */
@@ -231,7 +253,7 @@ export const timing = {
   migrateLookMilliseconds: 500,
   /** A guest's writing is measured twice before it moves, so that writing to the same place again shows. */
   dirtyRateFirstSeconds: 1,
-  dirtyRateSecondSeconds: 2,
+  dirtyRateSecondSeconds: 4,
   /** After what went wrong in the last moment: between two looks at both sides, … */
   migrateSettleMilliseconds: 2_000,
   /** … and for how long. Then the guest stays as it is, and the task says what to do. */

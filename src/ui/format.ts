@@ -41,17 +41,27 @@ export function integer(lang: Language, n: number): string {
 
 /** A point in time, written out in the reader's language: for titles and tooltips. Always with the zone. */
 export function absoluteTime(lang: Language, at: number): string {
-  return `${momentFormat(lang).format(at)} UTC`;
+  return `${momentFormat(lang, true).format(at)} UTC`;
 }
 
-/** Making one takes longer than rendering a row that needs it; there is one for each language. */
-const momentFormats = new Map<Language, Intl.DateTimeFormat>();
+/** The time of day alone, of what began today. With the zone, too. */
+export function timeOfDay(lang: Language, at: number): string {
+  return `${momentFormat(lang, false).format(at)} UTC`;
+}
 
-function momentFormat(lang: Language): Intl.DateTimeFormat {
-  const known = momentFormats.get(lang);
+/** Making one takes longer than rendering a row that needs it; there are two for each language. */
+const momentFormats = new Map<string, Intl.DateTimeFormat>();
+
+function momentFormat(lang: Language, withDate: boolean): Intl.DateTimeFormat {
+  const kind = `${lang} ${withDate}`;
+  const known = momentFormats.get(kind);
   if (known) return known;
-  const made = new Intl.DateTimeFormat(lang, { dateStyle: "medium", timeStyle: "medium", timeZone: "UTC" });
-  momentFormats.set(lang, made);
+  const made = new Intl.DateTimeFormat(lang, {
+    ...(withDate ? { dateStyle: "medium" } : {}),
+    timeStyle: "medium",
+    timeZone: "UTC",
+  });
+  momentFormats.set(kind, made);
   return made;
 }
 

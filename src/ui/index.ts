@@ -1,6 +1,6 @@
 /** Everything that a page needs, under one name. Pages import from here only. */
 export { assetUrl, serveAsset } from "./assets.ts";
-export { absoluteTime, bytes, duration, integer, mebibytes, relativeTime } from "./format.ts";
+export { absoluteTime, bytes, duration, integer, mebibytes, relativeTime, timeOfDay } from "./format.ts";
 export { type IconName, icons, isIcon } from "./icons.ts";
 export { append, documentHtml, html, prepend, reload, remove, replace } from "./live.ts";
 export { Button, type ButtonProps, IconButton } from "./parts/button.tsx";

@@ -3,7 +3,7 @@
  * the controller's API. What is true is what the libvirtds and files say.
  */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
-import { existsSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { until } from "../support/client.ts";
 import { Cluster } from "./lab.ts";
@@ -133,6 +133,66 @@ test("a node is emptied for maintenance, takes nothing, and takes guests again a
   await create("back", {});
   expect(await places("back")).toEqual(["node-1 running"]);
 });
+
+/** Begins a migration, kills JimV on the node that it leaves, and waits until libvirt alone has ended it. */
+async function migrateUnheard(name: string, uuid: string): Promise<string> {
+  const { agent } = cluster.worker(0);
+  type Begun = { task: { id: string } };
+  const body = { nodeName: "node-2", bandwidthMiBs: 1 };
+  const { task } = await cluster.ask<Begun>("POST", `/guests/${uuid}/migrate`, body);
+  await until("it is on its way", 60_000, async () => (await places(name)).length === 2);
+  await agent.kill();
+  // The other node runs it a moment before this one has let it go.
+  await until("it runs there alone", 60_000, async () => (await places(name)).join() === "node-2 running");
+  // It was sent as often as it may.
+  await cluster.services.query(`update tasks set attempts = 20 where id = '${task.id}'`);
+  return task.id;
+}
+
+/** It runs once, is defined once, and its console's port is the one that QEMU listens on there. */
+async function isOnce(name: string, uuid: string): Promise<void> {
+  expect(await places(name)).toEqual(["node-2 running"]);
+  const guest = await cluster.ask<{ vncPort: number }>("GET", `/guests/${uuid}`);
+  expect(guest).toMatchObject({ nodeName: "node-2", state: "running" });
+  const { node } = cluster.worker(1);
+  const display = (await node.virsh("domdisplay", "--type", "vnc", name)).trim();
+  expect(display).toEndWith(`:${guest.vncPort - 5900}`);
+}
+
+for (const [name, isDefinedHere] of [
+  ["unheard", true],
+  ["vanished", false],
+] as const)
+  test(`a guest whose migration ended unheard, ${isDefinedHere ? "also defined" : "gone"} where it was, is adopted where it runs`, async () => {
+    const uuid = await create(name, { poolId: cluster.sharedPoolId });
+    const { node, agent } = cluster.worker(0);
+    const definition = "/srv/definition.xml";
+    const xml = await node.virsh("dumpxml", "--inactive", "--security-info", name);
+    writeFileSync(fileOn(0, definition), xml);
+    const task = await migrateUnheard(name, uuid);
+    if (isDefinedHere) await node.virsh("define", fileOn(0, definition));
+    await agent.start();
+    expect(await cluster.ended(task)).toMatchObject({ state: "failed", error: { word: "task.interrupted" } });
+    const state = isDefinedHere ? "off" : "failed";
+    await until(`it is ${state} in the list`, 60_000, async () => {
+      const guest = await cluster.ask<{ state: string }>("GET", `/guests/${uuid}`);
+      return guest.state === state;
+    });
+    await until("the other node has it, too", 60_000, async () => {
+      type Domain = { uuid: string; kind: string };
+      const path = "/foreign-domains?nodeName=node-2";
+      const { items } = await cluster.ask<{ items: Domain[] }>("GET", path);
+      return items.some((domain) => domain.uuid === uuid && domain.kind === "orphan");
+    });
+    const status = 409;
+    expect(await cluster.api("POST", `/guests/${uuid}/start`)).toMatchObject({ status });
+    expect(await cluster.api("DELETE", `/guests/${uuid}`, { force: true })).toMatchObject({ status });
+    expect(await cluster.api("POST", `/guests/${uuid}/migrate`, { nodeName: "node-3" })).toMatchObject({
+      status,
+    });
+    await migrate(uuid, "node-2");
+    await isOnce(name, uuid);
+  });
 
 test("nothing is left over", async () => {
   const { findings, doubts } = await cluster.audit();

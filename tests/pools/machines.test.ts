@@ -89,6 +89,15 @@ test("a pool in the shared folder is the same storage on both, and goes without 
   await here.removePool(name);
 }, 30_000);
 
+test("two nodes that make a pool's folder in the same moment both have it", async () => {
+  for (let n = 0; n < 30; n++) {
+    const [name, path] = [`jimv-pool-race-${n}`, `/srv/shared/race-${n}`];
+    const facts = await Promise.all([here, there].map((node) => node.ensurePool(name, path)));
+    expect(facts.map((each) => each.active)).toEqual([true, true]);
+    await Promise.all([here, there].map((node) => node.removePool(name)));
+  }
+}, 60_000);
+
 test("a Ceph pool that nobody answers for is refused, and neither it nor its key stays", async () => {
   const secretUuid = crypto.randomUUID();
   const ceph = {

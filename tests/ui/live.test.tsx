@@ -1,9 +1,10 @@
 /** The live stream in a real browser: what arrives changes the page in place and disturbs nobody. */
 import { afterAll, afterEach, beforeAll, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
 import type { Browser, Page } from "playwright-core";
+import { rowMark } from "../../src/core/http/shown-rows.ts";
 import { guests, type MockGuest } from "../../src/ui/gallery/data.ts";
 import { guestTable } from "../../src/ui/gallery/guests.tsx";
-import { append, html, reload, remove, replace, TableRow, trayChange } from "../../src/ui/index.ts";
+import { append, html, prepend, reload, remove, replace, TableRow, trayChange } from "../../src/ui/index.ts";
 import { openPage, Site, startBrowser } from "./site.tsx";
 
 setDefaultTimeout(60_000);
@@ -25,6 +26,7 @@ afterAll(async () => {
 beforeEach(async () => {
   site.refuse = null;
   site.connections.length = 0;
+  site.told.length = 0;
   ({ page, complaints, close } = await openPage(
     browser,
     `${site.url}gallery/guests?lang=en&theme=light&stream=/events`,
@@ -174,6 +176,38 @@ test("a cut stream is opened again with the last id, the lamp tells, and what ca
   await until(async () => (await textOf("web-07")) === "Off");
 });
 
+test("the stream is told which rows the page shows; when others come by another way it is told anew", async () => {
+  const rows = (): Promise<string[]> =>
+    page.locator("[data-view] tbody tr[id]").evaluateAll((all) => all.map(({ id }) => id));
+  const first = await rows();
+  expect(first.length).toBeGreaterThan(10);
+  expect(site.told).toEqual([first.map(rowMark)]);
+  // What the stream itself brings, the server knows.
+  const made = { ...guest("web-07"), uuid: "33333333-0000-4000-8000-000000000001", name: "made" };
+  site.push(prepend("guests-rows", await row(made)));
+  await page.waitForSelector(`#${guestTable.rowId(made)}`);
+  site.push(replace(guestTable.rowId(made), await row({ ...made, state: "off" })));
+  await until(
+    async () => (await page.locator(`#${guestTable.rowId(made)}`).textContent())?.includes("Off") ?? false,
+  );
+  expect(site.told).toHaveLength(1);
+  const other = { ...made, uuid: "33333333-0000-4000-8000-000000000002" };
+  await page.evaluate(
+    (text) =>
+      window.htmx.swap({
+        text,
+        sourceElement: document.body,
+        target: document.getElementById("guests-rows") as Element,
+        swap: "beforeend",
+      }),
+    await row(other),
+  );
+  await until(() => site.told.length === 2);
+  expect(site.told[1]).toContain(rowMark(guestTable.rowId(other)));
+  expect(site.told[1]).toContain(rowMark(guestTable.rowId(made)));
+  await page.waitForSelector('[data-lamp="live"]');
+});
+
 test("a first connection that fails is tried again", async () => {
   site.refuse = 503;
   await page.goto(`${site.url}gallery/guests?lang=en&stream=/events`);
@@ -196,6 +230,8 @@ test("reload morphs the page: ticks, focus and typed text stay, and what differs
   expect(await page.locator(`#${idOf("web-07")} .pick input`).isChecked()).toBe(true);
   expect(await page.inputValue("#filter-field")).toBe("web");
   expect(await page.evaluate(() => document.activeElement?.id)).toBe("filter-field");
+  // The filter's own answer draws the rows as the server had them when it was asked.
+  await page.waitForURL("**/guests?q=web");
   site.push(replace(idOf("web-07"), await row({ ...guest("web-07"), state: "off" })));
   await until(async () => (await textOf("web-07")) === "Off");
   expect(site.connections).toHaveLength(1);

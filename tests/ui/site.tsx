@@ -16,6 +16,8 @@ export class Site {
   readonly posts: Posted[] = [];
   /** `Last-Event-ID` of each connection to the stream. */
   readonly connections: (string | null)[] = [];
+  /** The marks of the rows that each connection told. */
+  readonly told: (string[] | undefined)[] = [];
   private readonly streams = new Set<ReadableStreamDefaultController<Uint8Array>>();
   private eventId = 0;
   private readonly server = Bun.serve({
@@ -129,6 +131,7 @@ export class Site {
 
   private stream(request: Request): Response {
     this.connections.push(request.headers.get("last-event-id"));
+    this.told.push(new URL(request.url).searchParams.get("shown")?.split("."));
     if (this.refuse) return new Response("no", { status: this.refuse });
     let mine: ReadableStreamDefaultController<Uint8Array>;
     const body = new ReadableStream<Uint8Array>({

@@ -27,8 +27,8 @@ export function pluginsOf(inventory: Inventory): Plugin[] {
     controller(context) {
       const service = {
         list: async () => [...inventory.nodes.values()],
-        named: async (names: readonly string[]) =>
-          [...inventory.nodes.values()].filter((node) => names.includes(node.name)),
+        heardOf: async (names: readonly string[]) =>
+          new Set(names.filter((name) => (inventory.nodes.get(name)?.state ?? "offline") !== "offline")),
         get: async (name: string) => inventory.nodes.get(name) ?? null,
         async change(
           name: string,

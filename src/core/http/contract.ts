@@ -5,6 +5,7 @@
 import type { Static, TObject, TSchema } from "@sinclair/typebox";
 import type { AppError } from "../errors.ts";
 import type { Language, WordArgs } from "../words.ts";
+import type { ShownRows } from "./shown-rows.ts";
 
 /** What somebody may do, each including the ones before. */
 export const roles = ["reader", "operator", "administrator"] as const;
@@ -139,16 +140,22 @@ export interface LiveView {
   /** The payloads (from `replace`, `remove`, `append` of the UI) for a change of `event.key`; [] for nothing. */
   render(event: LiveEvent, context: LiveContext): Promise<string[]>;
   /**
-   * Instead of `render`, for all changes that came while the page was being sent the last ones (of one thing only the
-   * newest): where a page shows sums, they are counted once.
+   * Instead of `render`, for all changes that came while the page was being sent the last ones: what they are about is
+   * read at once.
    */
   renderAll?(events: readonly LiveEvent[], context: LiveContext): Promise<string[]>;
+  /**
+   * What the page shows of all rows together. Told at once, then at most every `streamSumsMilliseconds`, the last change
+   * in any case; without events to a page that comes back, as it may have missed the sums of what it has heard.
+   */
+  sums?(events: readonly LiveEvent[], context: LiveContext): Promise<string[]>;
 }
 
-/** Who looks, and what the page's view was given after its colon. */
+/** Who looks, what the page's view was given after its colon, and which rows of lists the page shows. */
 export interface LiveContext {
   viewer: Viewer;
   key: string | null;
+  shown: ShownRows;
 }
 
 /** A fact that happened, as stored in the event log. */
@@ -191,8 +198,16 @@ export interface NavEntry {
   icon: string;
   word: string;
   role: Role;
-  /** A figure beside it, asked for at each page. */
-  count?(): Promise<{ text: string; alarm?: "warn" | "bad" } | null>;
+  /** A figure beside it, asked for at each page, or remembered for a moment where `changedBy` is given. */
+  count?(): Promise<NavFigure | null>;
+  /** Whether the figure is asked for anew after an event. */
+  changedBy?(event: LiveEvent): boolean;
+}
+
+/** A figure in the navigation. */
+export interface NavFigure {
+  text: string;
+  alarm?: "warn" | "bad";
 }
 
 /** A row of the `Ctrl K` palette. */
@@ -219,7 +234,7 @@ export interface Shell {
     frame: "full" | "plain" | "narrow";
     viewer: Viewer;
     path: string;
-    nav: (Omit<NavEntry, "count"> & { figure: { text: string; alarm?: "warn" | "bad" } | null })[];
+    nav: (Omit<NavEntry, "count" | "changedBy"> & { figure: NavFigure | null })[];
   }): Html;
   /** A document for a refusal or an internal error. `id` stands in the log, too. */
   error(input: { viewer: Viewer; status: number; title: string; detail: string; id: string | null }): Html;

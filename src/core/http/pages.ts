@@ -119,7 +119,7 @@ async function navOf(
 ): Promise<Parameters<Shell["frame"]>[0]["nav"]> {
   const entries = needs.nav().filter((entry) => includes(viewer.role, entry.role));
   return Promise.all(
-    entries.map(async ({ count, ...entry }) => {
+    entries.map(async ({ count, changedBy: _, ...entry }) => {
       try {
         return { ...entry, figure: (await count?.()) ?? null };
       } catch (error) {

@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { Type } from "@sinclair/typebox";
 import { fieldError } from "../errors.ts";
+import { timing } from "../timing.ts";
 import { defineWords } from "../words.ts";
 import { type Client, type Lab, makeLab, requestOf } from "./testing/lab.ts";
 import { addThings } from "./testing/things.ts";
@@ -202,6 +203,32 @@ describe("pages", () => {
     expect(await (await reader.ask("/things/1", { headers: { "hx-request": "true" } })).text()).toBe(
       "<p>part</p>",
     );
+  });
+
+  test("have figures in the navigation that are remembered until something changes them", async () => {
+    let asked = 0;
+    lab.web.nav({
+      group: "top",
+      order: 1,
+      href: "/one",
+      icon: "x",
+      word: "x",
+      role: "reader",
+      count: async () => ({ text: String(++asked) }),
+      changedBy: ({ topic }) => topic === "thing",
+    });
+    const reader = await lab.session("reader");
+    const shown = async () => /\/one=(\d+)/.exec(await (await reader.ask("/things/1")).text())?.[1];
+    expect(await shown()).toBe("1");
+    await lab.store.batch([], { events: [{ topic: "other", key: "1" }] });
+    await Bun.sleep(0);
+    expect(await shown()).toBe("1");
+    await lab.store.batch([], { events: [{ topic: "thing", key: "1" }] });
+    await Bun.sleep(0);
+    lab.clock.pass(timing.navFigureLeastMilliseconds);
+    expect(await shown()).toBe("2");
+    lab.clock.pass(timing.navFigureMilliseconds);
+    expect(await shown()).toBe("3");
   });
 
   test("are compressed where the browser takes it", async () => {

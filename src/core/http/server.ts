@@ -7,6 +7,7 @@ import { Access } from "../auth/access.ts";
 import type { Clock } from "../clock.ts";
 import { AppError, errorText } from "../errors.ts";
 import type { WebDesk } from "../plugin.ts";
+import { remembered } from "../remembered.ts";
 import type { Store } from "../store/index.ts";
 import { timing } from "../timing.ts";
 import type { Undo } from "../undo.ts";
@@ -142,7 +143,7 @@ class Server {
       form: (spec) => named(this.forms, "form", spec.name, spec as unknown as FormSpec),
       live: (view) => named(this.views, "live view", view.name, view),
       socket: (route) => this.socketRoutes.add("GET", route.path, route),
-      nav: adder(this.navEntries),
+      nav: (entry) => this.nav(entry),
       search: adder(this.searches),
       uniqueIs: (index, toError) => named(this.uniques, "unique index", index, toError),
       onEvents: (listener) => this.hub.listen(listener),
@@ -164,6 +165,30 @@ class Server {
 
   private api(route: ApiRoute): Undo {
     return this.apiRoutes.add(route.method, apiPrefix + route.path, route);
+  }
+
+  /** A figure that says what changes it is remembered: every page asks for it, and it may take all that is known. */
+  private nav(entry: NavEntry): Undo {
+    const { count, changedBy } = entry;
+    if (!count || !changedBy) {
+      this.navEntries.add(entry);
+      return () => this.navEntries.delete(entry);
+    }
+    const figure = remembered(
+      this.options.clock,
+      timing.navFigureMilliseconds,
+      () => count(),
+      timing.navFigureLeastMilliseconds,
+    );
+    const deaf = this.hub.listen((events) => {
+      if (events.some(changedBy)) figure.forget();
+    });
+    const kept: NavEntry = { ...entry, count: figure };
+    this.navEntries.add(kept);
+    return () => {
+      this.navEntries.delete(kept);
+      deaf();
+    };
   }
 
   private page(route: PageRoute): Undo {

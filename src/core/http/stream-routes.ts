@@ -6,6 +6,7 @@ import type { AccessService } from "./access-service.ts";
 import type { ApiRoute, FormSpec, LiveView, PageRoute, SearchHit, Shell, Viewer } from "./contract.ts";
 import { fieldMessage } from "./forms.ts";
 import { localPath } from "./security.ts";
+import { ShownRows } from "./shown-rows.ts";
 import type { HeldView, Streams } from "./streams.ts";
 import { includes, isSignedIn, type Visitor } from "./visitor.ts";
 
@@ -62,8 +63,10 @@ export function liveRoute({ streams, visitorOf, view }: StreamRoutesDependencies
         return { view: found, key: colon < 0 ? null : held.slice(colon + 1) };
       });
       const after = url.searchParams.get("after");
-      const from = resumeFrom(request) ?? (after !== null && /^\d{1,15}$/.test(after) ? Number(after) : null);
-      return streams.html(visitorOf(request), held, from);
+      const resume = resumeFrom(request);
+      const from = resume ?? (after !== null && /^\d{1,15}$/.test(after) ? Number(after) : null);
+      const shown = ShownRows.told(url.searchParams.get("shown"));
+      return streams.html(visitorOf(request), { held, shown, resumes: resume !== null, after: from });
     },
   };
 }

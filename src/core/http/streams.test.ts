@@ -5,6 +5,7 @@ import { type EventRow, remove } from "../store/index.ts";
 import { timing } from "../timing.ts";
 import type { LiveEvent } from "./contract.ts";
 import { EventHub } from "./hub.ts";
+import { rowMark } from "./shown-rows.ts";
 import { encodeMessage } from "./sse.ts";
 import { type Client, type Lab, makeLab, StreamReader } from "./testing/lab.ts";
 
@@ -20,6 +21,7 @@ beforeEach(async () => {
     async render(event, { viewer }) {
       rendered.push(`${event.key}@${event.seq}`);
       if (event.key === "broken") throw new Error("a view's defect");
+      if (event.key === "slow") lab.clock.pass(10);
       return event.key === "none" ? [] : [`<p>${event.key}</p>\n<p>${viewer.language}</p>`];
     },
   });
@@ -69,6 +71,95 @@ describe("the page's stream", () => {
     await stream.data();
     expect(await stream.data()).toContain("id: 51");
     expect(rendered).toEqual(["a@50", "b@51"]);
+  });
+
+  test("tells a view which rows the page shows, and hands it every event where it takes several at once", async () => {
+    const about: string[] = [];
+    lab.web.live({
+      name: "rows",
+      topics: ["guest.changed"],
+      role: "reader",
+      render: async () => [],
+      async renderAll(events, { shown }) {
+        about.push(...events.map(({ key, data }) => `${key} ${data} ${shown.has(key)}`));
+        return ["done"];
+      },
+    });
+    const stream = await open(await lab.session(), `/events?view=rows&shown=${rowMark("a")}`);
+    await happen(guest("a", "made"), guest("a", "runs"), guest("b", "runs"));
+    expect(await stream.data()).toContain("done");
+    expect(about).toEqual(["a made true", "a runs true", "b runs false"]);
+  });
+
+  test("rests after what took long to make, and tells then at once what happened meanwhile", async () => {
+    const stream = await open(await lab.session(), "/events?view=guests");
+    await happen(guest("slow"));
+    expect(await stream.data()).toContain("<p>slow</p>");
+    await happen(guest("a"));
+    await happen(guest("b"));
+    await happen(guest("a"));
+    lab.clock.pass(19);
+    await Bun.sleep(0);
+    expect(rendered).toEqual(["slow@1"]);
+    lab.clock.pass(1);
+    expect(await stream.data()).toContain("<p>b</p>");
+    expect(await stream.data()).toBe("data: <p>a</p>\ndata: <p>en</p>\nid: 4");
+    expect(rendered).toEqual(["slow@1", "b@3", "a@4"]);
+  });
+
+  describe("sums", () => {
+    let summed: string[];
+    beforeEach(() => {
+      summed = [];
+      lab.web.live({
+        name: "sums",
+        topics: ["guest.changed"],
+        role: "reader",
+        render: async ({ key }) => [key],
+        async sums(events) {
+          summed.push(events.map(({ key }) => key).join());
+          return [`sum ${summed.length}`];
+        },
+      });
+    });
+
+    test("are told at once, then at most every second, the last change in any case", async () => {
+      const stream = await open(await lab.session(), "/events?view=sums");
+      await happen(guest("a"));
+      expect(await stream.data()).toBe("data: a\nid: 1");
+      expect(await stream.data()).toBe("data: sum 1");
+      await happen(guest("b"));
+      await happen(guest("c"));
+      expect(await stream.data()).toBe("data: b\nid: 2");
+      expect(await stream.data()).toBe("data: c\nid: 3");
+      lab.clock.pass(timing.streamSumsMilliseconds - 1);
+      await Bun.sleep(0);
+      expect(summed).toEqual(["a"]);
+      lab.clock.pass(1);
+      expect(await stream.data()).toBe("data: sum 2");
+      expect(summed).toEqual(["a", "b,c"]);
+      lab.clock.pass(timing.streamSumsMilliseconds);
+      await Bun.sleep(0);
+      expect(summed).toHaveLength(2);
+    });
+
+    test("are told of events of the view's topics alone", async () => {
+      const stream = await open(await lab.session(), "/events?view=sums");
+      await happen({ topic: "disk.changed", key: "d" }, { topic: "other", key: "o" });
+      await happen(guest("a"));
+      expect(await stream.data()).toContain("data: a");
+      expect(await stream.data()).toBe("data: sum 1");
+    });
+
+    test("are told to a page that comes back: it may have missed those of what it has heard", async () => {
+      await happen(guest("a"));
+      const client = await lab.session();
+      const back = await open(client, "/events?view=sums", { "last-event-id": "1" });
+      expect(await back.data()).toBe("data: sum 1");
+      const fresh = await open(client, "/events?view=sums&after=1");
+      await happen(guest("b"));
+      expect(await fresh.data()).toBe("data: b\nid: 2");
+    });
   });
 
   test("goes on when a view fails, and the log says so", async () => {

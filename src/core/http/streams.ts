@@ -4,10 +4,12 @@
  */
 import type { Clock } from "../clock.ts";
 import { AppError, errorText } from "../errors.ts";
+import { timing } from "../timing.ts";
 import type { Undo } from "../undo.ts";
 import type { LiveEvent, LiveView } from "./contract.ts";
 import type { EventHub } from "./hub.ts";
 import type { WebLog } from "./problem.ts";
+import type { ShownRows } from "./shown-rows.ts";
 import { type Message, SseStream } from "./sse.ts";
 import { includes, type Visitor } from "./visitor.ts";
 
@@ -16,9 +18,21 @@ const streamsPerVisitor = 32;
 /** Events that may wait for one client; with more it starts over. */
 const queueLimit = 5_000;
 
+/**
+ * A page's stream rests so many times as long as its last messages took to make, up to `streamRestMilliseconds`: what
+ * happens meanwhile is told at once, so that a page that is open costs little where hundreds of guests change a second.
+ */
+const restShare = 2;
+
 /** What a stream makes of events, and what it says when the client must start over. */
 interface Kind {
+  /** Whether it rests between two messages; events of one thing that come meanwhile are told as one. */
+  rests: boolean;
+  /** Whether the client had a stream before. */
+  resumes?: boolean;
   render(events: readonly LiveEvent[]): Promise<Message[]>;
+  /** What is told of all of them together, less often; without events to who comes back. */
+  sums?(events: readonly LiveEvent[]): Promise<Message[]>;
   startOver: Message;
 }
 
@@ -38,29 +52,54 @@ export interface HeldView {
   key: string | null;
 }
 
+/** What a page asks its stream for. */
+export interface PageStream {
+  held: readonly HeldView[];
+  shown: ShownRows;
+  /** It had a stream before, and goes on with `after`. */
+  resumes: boolean;
+  after: number | null;
+}
+
 export class Streams {
   private readonly open = new Map<string, Set<SseStream>>();
 
   constructor(private readonly needs: StreamsDependencies) {}
 
   /** The stream of a page. Payloads are opaque; each is one unnamed message. */
-  html(visitor: Visitor, held: readonly HeldView[], after: number | null): Promise<Response> {
+  html(visitor: Visitor, { held, shown, resumes, after }: PageStream): Promise<Response> {
     const { viewer } = visitor;
     const mine = held.filter(({ view }) => includes(viewer.role, view.role));
+    const sums = async (events: readonly LiveEvent[]): Promise<Message[]> => {
+      const messages: Message[] = [];
+      for (const { view, key } of mine) {
+        const about = events.filter((event) => view.topics.includes(event.topic));
+        if (!view.sums || (events.length > 0 && about.length === 0)) continue;
+        const all = () => view.sums?.(about, { viewer, key, shown }) ?? Promise.resolve([]);
+        for (const data of await this.payloads(view, about, all)) messages.push({ data });
+      }
+      return messages;
+    };
     return this.follow(visitor, after, {
+      rests: true,
+      resumes,
       startOver: { data: this.needs.reload() },
+      ...(mine.some(({ view }) => view.sums) ? { sums } : {}),
       render: async (events) => {
         const messages: Message[] = [];
         const newest = coalesce(events);
         for (const { view, key } of mine) {
-          const about = newest.filter((event) => view.topics.includes(event.topic));
-          if (view.renderAll && about.length > 0) {
-            const all = () => view.renderAll?.(about, { viewer, key }) ?? Promise.resolve([]);
+          const context = { viewer, key, shown };
+          const isAbout = (event: LiveEvent): boolean => view.topics.includes(event.topic);
+          if (view.renderAll) {
+            const about = events.filter(isAbout);
+            if (about.length === 0) continue;
+            const all = () => view.renderAll?.(about, context) ?? Promise.resolve([]);
             for (const data of await this.payloads(view, about, all)) messages.push({ data });
             continue;
           }
-          for (const event of about)
-            for (const data of await this.payloads(view, [event], () => view.render(event, { viewer, key })))
+          for (const event of newest.filter(isAbout))
+            for (const data of await this.payloads(view, [event], () => view.render(event, context)))
               messages.push({ data });
         }
         return messages;
@@ -71,6 +110,7 @@ export class Streams {
   /** The stream of a program: every event of the topics, none coalesced. */
   json(visitor: Visitor, topics: readonly string[], after: number | null): Promise<Response> {
     return this.follow(visitor, after, {
+      rests: false,
       startOver: { event: "reload", data: "{}" },
       render: async (events) =>
         events
@@ -108,6 +148,30 @@ export class Streams {
     });
     this.register(visitor, stream);
 
+    let toSum: LiveEvent[] = [];
+    let summing = false;
+    const sum = async (comesBack = false): Promise<void> => {
+      if (!kind.sums || summing) return;
+      summing = true;
+      try {
+        for (let first = comesBack; stream.open && (first || toSum.length > 0); first = false) {
+          const batch = toSum;
+          toSum = [];
+          const messages = await kind.sums(batch);
+          if (messages.length === 0) continue;
+          stream.send(...messages);
+          await clock.sleep(timing.streamSumsMilliseconds);
+        }
+      } catch (error) {
+        log.error("an event stream's sums failed and it is ended; its client resumes", {
+          error: errorText(error),
+        });
+        stream.end();
+      } finally {
+        summing = false;
+      }
+    };
+
     const run = async (): Promise<void> => {
       if (busy) return;
       busy = true;
@@ -128,12 +192,17 @@ export class Streams {
           }
           const batch = queue;
           queue = [];
+          const began = clock.now();
           const messages = await kind.render(batch);
           position = batch.at(-1)?.seq ?? position;
           // The id comes with the last message alone: a client that lost the connection in between gets all again.
           const last = messages.at(-1);
           if (last) last.id = position;
           stream.send(...messages);
+          toSum.push(...batch);
+          void sum();
+          const rest = Math.min(restShare * (clock.now() - began), timing.streamRestMilliseconds);
+          if (kind.rests && rest > 0) await clock.sleep(rest);
         }
       } catch (error) {
         log.error("an event stream failed and is ended; its client resumes", { error: errorText(error) });
@@ -166,6 +235,7 @@ export class Streams {
     }
     busy = false;
     void run();
+    if (kind.resumes) void sum(true);
     return stream.response;
   }
 

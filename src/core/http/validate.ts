@@ -28,6 +28,8 @@ export const patternWord = "x-jimv-word";
 interface Compiled {
   schema: TSchema;
   check: TypeCheck<TSchema>;
+  /** Whether there are defaults to fill in: looking for them takes longer than the check. */
+  hasDefaults: boolean;
 }
 
 const compiled = new WeakMap<TSchema, Compiled>();
@@ -36,20 +38,22 @@ function compile(schema: TSchema): Compiled {
   const known = compiled.get(schema);
   if (known) return known;
   const strict = closed(schema);
-  const made = { schema: strict, check: TypeCompiler.Compile(strict) };
+  const hasDefaults = JSON.stringify(strict).includes('"default":');
+  const made = { schema: strict, check: TypeCompiler.Compile(strict), hasDefaults };
   compiled.set(schema, made);
   return made;
 }
 
 /** Checks a value that came as JSON. Defaults are filled in; the input may be changed. */
 export function check<S extends TSchema>(schema: S, input: unknown): Checked<Static<S>> {
-  const { schema: strict, check: compiledCheck } = compile(schema);
-  const value = Value.Default(strict, input);
+  const { schema: strict, check: compiledCheck, hasDefaults } = compile(schema);
+  const value = hasDefaults ? Value.Default(strict, input) : input;
   const errors = new Map<string, FieldError>();
   if (!compiledCheck.Check(value))
     for (const error of compiledCheck.Errors(value))
       for (const field of fieldErrors(error)) if (!errors.has(field.path)) errors.set(field.path, field);
-  for (const field of oddValues(value, "")) if (!errors.has(field.path)) errors.set(field.path, field);
+  if (isOdd(value))
+    for (const field of oddValues(value, "")) if (!errors.has(field.path)) errors.set(field.path, field);
   if (errors.size > 0) return { ok: false, errors: [...errors.values()] };
   return { ok: true, value: value as Static<S> };
 }
@@ -232,6 +236,15 @@ const dotted = (pointer: string): string =>
 const refusedCharacters = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f\ufffe\uffff]/;
 
 /** What no schema says but nothing of ours can hold. */
+/** Whether there is anything for `oddValues` to name. */
+function isOdd(value: unknown): boolean {
+  if (typeof value === "string") return refusedCharacters.test(value) || !value.isWellFormed();
+  if (typeof value === "number") return Number.isInteger(value) && !Number.isSafeInteger(value);
+  if (typeof value !== "object" || value === null) return false;
+  for (const name in value) if (isOdd((value as Record<string, unknown>)[name])) return true;
+  return false;
+}
+
 function* oddValues(value: unknown, path: string): Generator<FieldError> {
   if (typeof value === "string") {
     if (refusedCharacters.test(value) || !value.isWellFormed()) yield { path, word: "field.characters" };

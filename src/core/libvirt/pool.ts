@@ -103,7 +103,8 @@ function activate(context: Context, pool: Pointer): void {
   const { lib } = context;
   if (numberOf(context, "ask whether the pool runs", lib.virStoragePoolIsActive(pool)) === 1) return;
   // Building makes the folder; one that is there already is fine. A Ceph pool has none.
-  if (pathOf(context, pool) !== "")
+  // Another machine may make the same shared folder in this very moment, at which libvirt fails: then it is there.
+  if (pathOf(context, pool) !== "" && lib.virStoragePoolBuild(pool, 0) < 0)
     numberOf(context, "make the pool's folder", lib.virStoragePoolBuild(pool, 0));
   numberOf(context, "start the pool", lib.virStoragePoolCreate(pool, 0));
 }

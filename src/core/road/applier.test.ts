@@ -12,10 +12,13 @@ import {
   update,
 } from "../store/index.ts";
 import { peers, type Task, tasks } from "../tasks/schema.ts";
+import { timing } from "../timing.ts";
 import { Applier } from "./applier.ts";
 import type { Command, ControllerRoad, Envelope } from "./contract.ts";
+import { knockKind } from "./pump.ts";
 
-const clock = { now: () => 42, after: () => () => {}, every: () => () => {}, sleep: async () => {} };
+let time = 42;
+const clock = { now: () => time, after: () => () => {}, every: () => () => {}, sleep: async () => {} };
 
 /** A row to write to; which one does not matter here. */
 function row(id: string, exclusiveKey: string | null = null): Task {
@@ -52,6 +55,7 @@ describe("the applier", () => {
   let store: Store;
   let deliver: (envelopes: Envelope[]) => Promise<void>;
   let sent: Command[];
+  let away: boolean;
   let epoch: number | undefined;
   let applier: Applier;
 
@@ -59,12 +63,16 @@ describe("the applier", () => {
     store = await openStore({ kind: "sqlite", path: ":memory:" });
     await store.migrate(coreMigrations);
     sent = [];
+    away = false;
     epoch = undefined;
     deliver = async () => {
       throw new Error("nobody listens");
     };
     const road: ControllerRoad = {
-      send: async (_node, command) => void sent.push(command),
+      send: async (_node, command) => {
+        if (away) throw new Error("the road is away");
+        sent.push(command);
+      },
       onReports: (handler) => {
         deliver = handler;
         return () => {};
@@ -103,6 +111,54 @@ describe("the applier", () => {
     expect(await made()).toBe(3);
     expect(await position()).toBe(3);
     expect(sent.at(-1)).toEqual({ type: "applied", generation: "one", sequence: 3 });
+  });
+
+  describe("of reports of which only the latest counts it says how far", () => {
+    const beat = (sequence: number, kind = "beat"): Envelope => ({ ...report(sequence, kind), key: "beat" });
+    const told = (): number[] => sent.map((command) => (command.type === "applied" ? command.sequence : -1));
+
+    test("once, then not before a while has passed", async () => {
+      await deliver([beat(1)]);
+      await deliver([beat(2)]);
+      await deliver([beat(3)]);
+      expect(told()).toEqual([1]);
+      expect(await position()).toBe(3);
+      time += timing.roadRestMilliseconds;
+      await deliver([beat(4)]);
+      await deliver([beat(5)]);
+      expect(told()).toEqual([1, 4]);
+    });
+
+    test("when there were many, so that what a node may have under way never runs out", async () => {
+      await deliver([beat(1)]);
+      for (let sequence = 2; sequence <= 33; sequence++) await deliver([beat(sequence)]);
+      expect(told()).toEqual([1, 17, 33]);
+    });
+
+    test("at once when it is asked, is told one again, or one is missing", async () => {
+      await deliver([beat(1)]);
+      await deliver([beat(2, knockKind)]);
+      await deliver([beat(2)]);
+      await deliver([{ ...beat(9), after: 8 }]);
+      expect(told()).toEqual([1, 2, 2, 2]);
+      expect(sent.at(-1)).toMatchObject({ again: true });
+    });
+
+    test("with the next one that must not be lost", async () => {
+      making();
+      await deliver([beat(1)]);
+      await deliver([beat(2)]);
+      await deliver([beat(3), report(4)]);
+      expect(told()).toEqual([1, 4]);
+    });
+
+    test("after a word that was lost", async () => {
+      away = true;
+      await deliver([beat(1)]);
+      away = false;
+      await deliver([beat(2)]);
+      expect(told()).toEqual([2]);
+    });
   });
 
   test("a node whose clock is ahead tells of nothing later than now", async () => {
@@ -210,7 +266,7 @@ describe("the applier", () => {
     const refused = { word: "node.refused.taken", args: { node: "node-1", machine: "another" } };
     expect(sent).toEqual([{ type: "refused", machine: "another", ...refused }]);
     const [peer] = await store.select(peers);
-    expect(peer?.refusal).toEqual({ ...refused, at: 42, own: false });
+    expect(peer?.refusal).toEqual({ ...refused, at: time, own: false });
     await deliver([{ ...report(2), machine: "its own" }]);
     expect(await made()).toBe(2);
   });

@@ -20,23 +20,30 @@ import {
   updateEach,
 } from "../store/index.ts";
 import { type Peer, peers } from "../tasks/schema.ts";
+import { timing } from "../timing.ts";
 import type { Undo } from "../undo.ts";
 import type { ControllerRoad, Envelope, ReportEffects, ReportHandler, ReportOptions } from "./contract.ts";
 import { GroupCommit } from "./group-commit.ts";
+import { knockKind } from "./pump.ts";
 
 /** How often a report is tried whose rows changed under it. */
 const staleTries = 5;
+
+/** Applied reports that a node may not have heard of: well below what it has under way at most. */
+const mostUntold = 16;
 
 /** One time of leading: what was read and decided in it is never written under a later epoch. */
 interface Term {
   epoch: number | undefined;
   /** Peers as of their last applied report. */
   known: Map<string, Peer>;
+  /** By node: when it was last told how far its reports are applied, and how many were since. */
+  told: Map<string, { at: number; since: number }>;
 }
 
 export class Applier {
   private readonly handlers = new Map<string, { handler: ReportHandler; toldAgain: boolean }>();
-  private term: Term = { epoch: undefined, known: new Map() };
+  private term: Term = { epoch: undefined, known: new Map(), told: new Map() };
   /** The end of what is under way, by node: reports of one node are applied in order, those of several at once. */
   private readonly chains = new Map<string, Promise<void>>();
   private readonly commits: GroupCommit;
@@ -69,7 +76,7 @@ export class Applier {
 
   /** Begins to read the road. Called when this controller begins to lead. */
   start(): Undo {
-    const term: Term = { epoch: this.epoch(), known: new Map() };
+    const term: Term = { epoch: this.epoch(), known: new Map(), told: new Map() };
     this.term = term;
     return this.world.road.onReports((envelopes) => {
       const node = envelopes[0]?.node;
@@ -94,14 +101,19 @@ export class Applier {
   private async applyAll(term: Term, envelopes: readonly Envelope[]): Promise<void> {
     let missing: Envelope | undefined;
     let last: Envelope | undefined;
+    let mayRest = true;
     for (const envelope of withoutSuperseded(envelopes)) {
       const outcome = await this.apply(term, envelope);
       if (outcome === "refused") continue;
       last = envelope;
       if (outcome === "missing") missing = envelope;
+      // What the node keeps until it hears of it, what it sends again, and its own question want an answer.
+      mayRest &&= outcome === "applied" && envelope.key !== null && envelope.kind !== knockKind;
     }
     if (!last) return;
     const { node, generation } = last;
+    if (mayRest && this.rests(term, node, envelopes.length)) return;
+    term.told.set(node, { at: this.world.clock.now(), since: 0 });
     const peer = term.known.get(node);
     // Also what was applied before: a node that has forgotten its numbers goes on behind it.
     const sequence = peer?.generation === generation ? Math.max(peer.position, 0) : 0;
@@ -111,16 +123,26 @@ export class Applier {
       await this.world.road.send(node, isBehind ? { ...applied, again: true } : applied);
     } catch (error) {
       // The next report's answer says it as well; a node that hears none asks.
+      term.told.delete(node);
       this.world.log.debug("an acknowledgement is lost", { node, error: errorText(error) });
     }
   }
 
+  /** Whether so many more applied reports of a node need no word yet. */
+  private rests(term: Term, node: string, count: number): boolean {
+    const told = term.told.get(node);
+    if (!told || this.world.clock.now() - told.at >= timing.roadRestMilliseconds) return false;
+    told.since += count;
+    return told.since < mostUntold;
+  }
+
   /**
    * Applies a report unless it was applied before.
+   * - `known`: it was
    * - `missing`: one that comes before it is not there, so this one waits until it is
    * - `refused`: it comes from a machine that is not the node of that name; nothing may be acknowledged
    */
-  private async apply(term: Term, envelope: Envelope): Promise<"applied" | "missing" | "refused"> {
+  private async apply(term: Term, envelope: Envelope): Promise<"applied" | "known" | "missing" | "refused"> {
     for (let left = staleTries; ; left--) {
       const peer = await this.peerOf(term, envelope);
       if (!peer || (peer.machineId !== "" && peer.machineId !== envelope.machine)) {
@@ -128,7 +150,7 @@ export class Applier {
         return "refused";
       }
       const position = peer.generation === envelope.generation ? peer.position : -1;
-      if (envelope.sequence <= position) return "applied";
+      if (envelope.sequence <= position) return "known";
       if (envelope.after > Math.max(position, 0)) return "missing";
       const effects = await this.effectsOf(envelope);
       const moved = {

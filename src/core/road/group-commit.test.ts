@@ -46,17 +46,42 @@ describe("group commit", () => {
         commits.batch(doing(String(i)), { events: [], epoch: 1 }),
       );
       const under = batches.map(({ statements }) => statements.length);
-      for (let i = 0; i < batches.length || i === 0; i++) {
-        batches[i]?.end();
-        await turn();
-      }
-      await Promise.all(all);
+      let over = false;
+      const end = Promise.all(all).then(() => {
+        over = true;
+      });
+      for (let i = 0; !over; await Bun.sleep(1)) for (; i < batches.length; i++) batches[i]?.end();
+      await end;
       return { under, whole: batches.flatMap(({ statements }) => statements) };
     };
     const server = await begun("mysql");
     expect(server.under).toEqual([1, 24]);
     expect(server.whole.map(Number)).toEqual(Array.from({ length: 30 }, (_, i) => i));
     expect((await begun("sqlite")).under).toEqual([1]);
+  });
+
+  test("on a server a transaction of many is followed by a rest, so that the next is one of many, too", async () => {
+    const { batches, commits } = slowStore("mysql");
+    const commit = (what: string) => outcome(commits.batch(doing(what), { events: [], epoch: 1 }));
+    const first = ["a", "b", "c", "d", "e"].map(commit);
+    batches[0]?.end();
+    await turn();
+    expect(batches[1]?.statements).toEqual(["b", "c", "d", "e"]);
+    batches[1]?.end();
+    expect(await Promise.all(first)).toEqual(Array(5).fill("done"));
+    const second = [commit("f")];
+    await turn();
+    second.push(commit("g"));
+    expect(batches).toHaveLength(2);
+    while (batches.length < 3) await Bun.sleep(1);
+    expect(batches[2]?.statements).toEqual(["f", "g"]);
+    batches[2]?.end();
+    expect(await Promise.all(second)).toEqual(["done", "done"]);
+    // Those were few: the next one begins at once.
+    const third = commit("h");
+    expect(batches[3]?.statements).toEqual(["h"]);
+    batches[3]?.end();
+    expect(await third).toBe("done");
   });
 
   test("what comes while a batch is under way goes together in the next, in order, with its events", async () => {

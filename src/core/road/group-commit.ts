@@ -11,6 +11,7 @@ import {
   StoreUnavailableError,
   type UpdateEachStatement,
 } from "../store/index.ts";
+import { timing } from "../timing.ts";
 
 /** Batches that go together at most: a transaction must not hold its locks for long. */
 const mostTogether = 24;
@@ -19,6 +20,13 @@ const mostTogether = 24;
  * each of their statements is a way to the server and back, and on a busy machine it is these ways that take the time.
  */
 const mostLanes = 3;
+/**
+ * Where a server brings together so many batches, the next transaction begins no sooner than `commitRestMilliseconds` after
+ * it: each has a price of its own, and on a cluster of hundreds of nodes more batches come in every moment.
+ */
+const restFrom = 4;
+/** Between two looks whether a rest is over. */
+const restStepMilliseconds = 5;
 
 interface Waiting {
   statements: readonly Statement[];
@@ -31,6 +39,8 @@ interface Waiting {
 export class GroupCommit {
   private readonly waiting: Waiting[] = [];
   private lanes = 0;
+  /** When the next transaction may begin. */
+  private due = 0;
 
   constructor(private readonly store: Pick<Store, "batch" | "dialect">) {}
 
@@ -52,8 +62,21 @@ export class GroupCommit {
 
   private async run(): Promise<void> {
     this.lanes++;
-    for (let group = this.next(); group.length > 0; group = this.next()) await this.write(group);
+    for (;;) {
+      while (this.rests()) await Bun.sleep(restStepMilliseconds);
+      const group = this.next();
+      if (group.length === 0) break;
+      if (this.store.dialect === "mysql" && group.length >= restFrom)
+        this.due = performance.now() + timing.commitRestMilliseconds;
+      await this.write(group);
+    }
     this.lanes--;
+  }
+
+  /** Whether the next transaction may not begin yet. A full one always may. */
+  private rests(): boolean {
+    const { length } = this.waiting;
+    return length > 0 && length < mostTogether && performance.now() < this.due;
   }
 
   /** Those at the front that were made under one epoch. */

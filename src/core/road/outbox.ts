@@ -43,6 +43,8 @@ export class Outbox {
   private promised: number;
   /** Reports of which only the latest counts, by key, until the road has them. */
   private readonly latest = new Map<string, OutboxRow>();
+  /** Sequences of the durable reports that the file has, ascending: most looks at it need no question to it then. */
+  private saved: number[];
   /** Durable reports that the disk had no room for; they live as long as the process. */
   private readonly unsaved = new Map<number, OutboxRow>();
   private closed = false;
@@ -71,6 +73,10 @@ export class Outbox {
     this.generation = this.meta("generation") ?? this.setMeta("generation", Bun.randomUUIDv7());
     this.next = Number(this.meta("sequence") ?? "1");
     this.promised = this.next;
+    this.saved = this.db
+      .query<{ sequence: number }, []>("SELECT sequence FROM outbox ORDER BY sequence")
+      .all()
+      .map(({ sequence }) => sequence);
   }
 
   private meta(key: string): string | null {
@@ -142,6 +148,7 @@ export class Outbox {
     else
       try {
         this.write(row);
+        this.saved.push(row.sequence);
       } catch (error) {
         // The disk is full, perhaps by the very copy that is reported on: better told from memory than not at all.
         this.onTrouble(error);
@@ -164,11 +171,7 @@ export class Outbox {
   /** At most `limit` reports after `sequence`, in order. No later one is handed out before an earlier one. */
   pending(after: number, sender: Pick<Envelope, "incarnation" | "machine">, limit: number): Envelope[] {
     if (this.closed) return [];
-    const saved = this.db
-      .query<OutboxRow, [number, number]>(
-        "SELECT sequence, at, kind, body FROM outbox WHERE sequence > ? ORDER BY sequence LIMIT ?",
-      )
-      .all(after, limit);
+    const saved = (this.saved.at(-1) ?? 0) > after ? this.savedAfter(after, limit) : [];
     // What lies behind the last one that the limit let through waits for it.
     const end = saved.length === limit ? (saved.at(-1)?.sequence ?? 0) : Number.MAX_SAFE_INTEGER;
     const isNext = (row: OutboxRow): boolean => row.sequence > after && row.sequence <= end;
@@ -195,15 +198,19 @@ export class Outbox {
       });
   }
 
+  private savedAfter(sequence: number, limit: number): OutboxRow[] {
+    return this.db
+      .query<OutboxRow, [number, number]>(
+        "SELECT sequence, at, kind, body FROM outbox WHERE sequence > ? ORDER BY sequence LIMIT ?",
+      )
+      .all(sequence, limit);
+  }
+
   /** The last durable report up to `sequence` that is not acknowledged; 0 when there is none. */
   private durableUpTo(sequence: number): number {
-    const saved = this.db
-      .query<{ last: number | null }, [number]>(
-        "SELECT max(sequence) AS last FROM outbox WHERE sequence <= ?",
-      )
-      .get(sequence);
+    const saved = this.saved.findLast((each) => each <= sequence);
     const unsaved = [...this.unsaved.keys()].filter((each) => each <= sequence);
-    return Math.max(saved?.last ?? 0, ...unsaved);
+    return Math.max(saved ?? 0, ...unsaved);
   }
 
   /** The road has everything up to `sequence`: latest-only reports need no more. */
@@ -219,15 +226,17 @@ export class Outbox {
       this.next = sequence + 1;
       this.promised = this.next;
     }
-    this.db.query("DELETE FROM outbox WHERE sequence <= ?").run(sequence);
+    if ((this.saved[0] ?? Number.POSITIVE_INFINITY) <= sequence) {
+      this.db.query("DELETE FROM outbox WHERE sequence <= ?").run(sequence);
+      this.saved = this.saved.filter((each) => each > sequence);
+    }
     for (const each of [...this.unsaved.keys()]) if (each <= sequence) this.unsaved.delete(each);
   }
 
   /** Durable reports that are not applied yet. */
   count(): number {
     if (this.closed) return 0;
-    const saved = this.db.query<{ n: number }, []>("SELECT count(*) AS n FROM outbox").get()?.n ?? 0;
-    return saved + this.unsaved.size;
+    return this.saved.length + this.unsaved.size;
   }
 
   /** Writes down what will have to be taken back, before it is done. Returns the entry's id. */
@@ -273,6 +282,7 @@ export class Outbox {
       if (!keepJournal) this.db.query("DELETE FROM journal WHERE task_id = ?").run(taskId);
       this.write(row);
     })();
+    this.saved.push(row.sequence);
     this.announce();
   }
 

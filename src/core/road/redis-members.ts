@@ -33,13 +33,19 @@ interface MembersWorld {
 
 export class RoadMembers {
   private members: ReadonlyMap<string, RoadMember> = new Map();
+  private named: { of: ReadonlyMap<string, RoadMember>; names: readonly string[] } = {
+    of: new Map(),
+    names: [],
+  };
   /** False until the store was asked: until then nobody is shut out. */
   private known = false;
 
   constructor(private readonly world: MembersWorld) {}
 
-  names(): string[] {
-    return [...this.members.keys()];
+  /** The same list until the members are read or changed anew. */
+  names(): readonly string[] {
+    if (this.named.of !== this.members) this.named = { of: this.members, names: [...this.members.keys()] };
+    return this.named.names;
   }
 
   /** Makes a password for a node. Nothing is changed in Redis before `admit`. */

@@ -62,7 +62,7 @@ export function openRedisNodeRoad(options: RedisNodeOptions): RedisNodeRoad {
   /** One question for new commands. */
   const ask = async (handler: (command: Command) => void): Promise<void> => {
     const key = keys.commands(node);
-    const block = timing.roadBlockMilliseconds;
+    const block = timing.roadNodeBlockMilliseconds;
     const [generation, answer] = await Promise.all([
       reading.call(["GET", keys.generation]),
       reading.call(

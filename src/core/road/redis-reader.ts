@@ -32,6 +32,8 @@ interface Entry {
 
 interface Stream {
   node: string;
+  /** The stream's key in Redis. */
+  key: string;
   /** Read up to here. */
   position: string;
   waiting: Entry[];
@@ -46,7 +48,7 @@ export interface ReaderWorld {
   /** For questions that wait, and for everything else. */
   reading: RedisLink;
   sending: RedisLink;
-  /** The nodes whose reports are read. */
+  /** The nodes whose reports are read; another list when they change. */
   nodes: () => readonly string[];
   /** Redis has lost its data, or may have. */
   onLoss: () => void;
@@ -55,6 +57,8 @@ export interface ReaderWorld {
 export class ReportReader {
   private readonly streams = new Map<string, Stream>();
   private readonly due: Stream[] = [];
+  /** The list of nodes that the streams were made after. */
+  private followed: readonly string[] | null = null;
   private working = 0;
   /** The connections that the last question went by. */
   private sessions = "";
@@ -106,7 +110,7 @@ export class ReportReader {
     // Streams that are left out may be read again any moment.
     const block =
       read.length < this.streams.size ? timing.roadBlockMilliseconds / 10 : timing.roadBlockMilliseconds;
-    const names = read.map((stream) => keys.reports(stream.node));
+    const names = read.map((stream) => stream.key);
     const positions = read.map((stream) => stream.position);
     const [generation, answer] = await Promise.all([
       reading.call(["GET", keys.generation]),
@@ -117,9 +121,16 @@ export class ReportReader {
     ]);
     if (this.stopped) return;
     const found = streamsOf(answer);
-    for (const stream of read) this.take(stream, found.get(keys.reports(stream.node)) ?? []);
+    for (const stream of read) {
+      const entries = found.get(stream.key);
+      if (entries) this.take(stream, entries);
+    }
     await this.checkGeneration(generation);
-    if (found.size > 0) await this.pause(timing.roadGatherMilliseconds);
+    const gather = Math.max(
+      timing.roadGatherMilliseconds,
+      read.length * timing.roadGatherPerNodeMilliseconds,
+    );
+    if (found.size > 0) await this.pause(gather);
   }
 
   /** Makes the generation where there is none: Redis is new, or was emptied. */
@@ -144,11 +155,21 @@ export class ReportReader {
   }
 
   private followNodes(): void {
-    const nodes = new Set(this.world.nodes());
+    const known = this.world.nodes();
+    if (known === this.followed) return;
+    this.followed = known;
+    const nodes = new Set(known);
     for (const node of this.streams.keys()) if (!nodes.has(node)) this.streams.delete(node);
     for (const node of nodes)
       if (!this.streams.has(node))
-        this.streams.set(node, { node, position: "0", waiting: [], busy: false, trimmedAt: 0 });
+        this.streams.set(node, {
+          node,
+          key: this.world.keys.reports(node),
+          position: "0",
+          waiting: [],
+          busy: false,
+          trimmedAt: 0,
+        });
   }
 
   private take(stream: Stream, entries: readonly StreamEntry[]): void {
@@ -208,10 +229,10 @@ export class ReportReader {
   }
 
   private async remove(stream: Stream, entries: readonly Entry[]): Promise<void> {
-    const { sending, keys } = this.world;
+    const { sending } = this.world;
     const heard = entries.findLast((entry) => entry.commands !== null)?.commands;
     await Promise.all([
-      sending.call(["XDEL", keys.reports(stream.node), ...entries.map((entry) => entry.id)]),
+      sending.call(["XDEL", stream.key, ...entries.map((entry) => entry.id)]),
       heard ? this.trimCommands(stream, heard) : null,
     ]);
   }

@@ -1,6 +1,6 @@
 /** How commands and reports look on Redis' streams. What comes from a node is checked: it may have been stolen. */
 import { type Static, Type } from "@sinclair/typebox";
-import { Value } from "@sinclair/typebox/value";
+import { fits } from "../fits.ts";
 import type { Command, Envelope } from "./contract.ts";
 
 const sequence = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
@@ -75,7 +75,7 @@ export function encodeReports(envelopes: readonly Envelope[]): string {
 /** The reports of an entry, as said by the node whose stream it is; null when it is none of ours. */
 export function decodeReports(node: string, text: string): Envelope[] | null {
   const entry = parse(text);
-  if (!Value.Check(reportsSchema, entry)) return null;
+  if (!fits(reportsSchema, entry)) return null;
   const { reports, ...common } = entry;
   return reports.map((report) => ({ node, ...common, ...report }));
 }
@@ -85,7 +85,7 @@ export const encodeCommand = (command: Command): string => JSON.stringify(comman
 /** Null for what this version does not know. */
 export function decodeCommand(text: string): Command | null {
   const command = parse(text);
-  return Value.Check(commandSchema, command) ? command : null;
+  return fits(commandSchema, command) ? command : null;
 }
 
 function parse(text: string): unknown {

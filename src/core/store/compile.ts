@@ -6,6 +6,7 @@ import type { SQLiteColumn } from "drizzle-orm/sqlite-core";
 import type { Dialect, Query } from "./dialect.ts";
 import { and, type Comparison, type Expression, eq, type Order, or, type Where } from "./expressions.ts";
 import { type Column, metaOf, type Table } from "./schema.ts";
+import { listed, padded, Shape } from "./shapes.ts";
 import { type Assignments, Plus, type UpdateEachStatement } from "./statements.ts";
 import { decode, encode, type Parameter } from "./values.ts";
 
@@ -35,10 +36,9 @@ function expression(dialect: Dialect, table: Table, node: Expression): SQL {
   switch (node.op) {
     case "in":
     case "notIn": {
-      const values = node.values.map((value) => encode(node.column, value));
+      const values = listed(dialect, node.column, node.values);
       if (values.length === 0) return node.op === "in" ? orm.sql`1 = 0` : orm.sql`1 = 1`;
-      const shown = dialect.name === "sqlite" ? values : padded(values);
-      return (node.op === "in" ? orm.inArray : orm.notInArray)(at(node.column), shown);
+      return (node.op === "in" ? orm.inArray : orm.notInArray)(at(node.column), values);
     }
     case "isNull":
       return orm.isNull(at(node.column));
@@ -63,15 +63,6 @@ function expression(dialect: Dialect, table: Table, node: Expression): SQL {
   }
 }
 
-/**
- * The last value repeated up to the next power of two: a server prepares a list of each length anew, which is one more
- * way to it, and keeps only so many.
- */
-function padded(values: readonly Parameter[]): Parameter[] {
-  const length = 2 ** Math.ceil(Math.log2(values.length));
-  return [...values, ...Array<Parameter>(length - values.length).fill(values.at(-1) ?? null)];
-}
-
 const joined = (parts: SQL[], by: SQL): SQL => orm.sql`(${orm.sql.join(parts, by)})`;
 
 /**
@@ -93,9 +84,10 @@ function orderTerm(dialect: Dialect, table: Table, order: Order): SQL {
   return order.descending ? orm.desc(column) : orm.asc(column);
 }
 
-function query(built: { sql: string; params: unknown[] }, reads: boolean): Query {
-  // Every parameter came from `encode`, or is a limit or a search text.
-  return { sql: built.sql, params: built.params as Parameter[], reads };
+/** What drizzle makes. */
+interface BuiltSql {
+  sql: string;
+  params: unknown[];
 }
 
 export interface SelectOptions {
@@ -107,17 +99,25 @@ export interface SelectOptions {
 
 export function selectQuery(dialect: Dialect, table: Table, options: SelectOptions): Query {
   const orders = [options.orderBy ?? []].flat();
+  // Drizzle leaves out an OFFSET of 0.
+  const offset = options.offset === 0 ? undefined : options.offset;
   // MySQL has no OFFSET without a LIMIT.
-  const limit = options.limit ?? (options.offset === undefined ? undefined : Number.MAX_SAFE_INTEGER);
-  let built = dialect.builder
-    .select()
-    .from(dialect.twin(table))
-    .where(condition(dialect, table, options.where))
-    .orderBy(...orders.map((order) => orderTerm(dialect, table, order)))
-    .$dynamic();
-  if (limit !== undefined) built = built.limit(limit);
-  if (options.offset !== undefined) built = built.offset(options.offset);
-  return query(built.toSQL(), true);
+  const limit = options.limit ?? (offset === undefined ? undefined : Number.MAX_SAFE_INTEGER);
+  const shape = new Shape(dialect, table, "select").where(options.where);
+  for (const order of orders) shape.word("order").column(order.column).word(order.descending);
+  if (limit !== undefined) shape.word("limit").value(limit);
+  if (offset !== undefined) shape.word("offset").value(offset);
+  return shape.query(true, () => {
+    let built = dialect.builder
+      .select()
+      .from(dialect.twin(table))
+      .where(condition(dialect, table, options.where))
+      .orderBy(...orders.map((order) => orderTerm(dialect, table, order)))
+      .$dynamic();
+    if (limit !== undefined) built = built.limit(limit);
+    if (offset !== undefined) built = built.offset(offset);
+    return built.toSQL();
+  });
 }
 
 /** One column of the rows that match. */
@@ -127,13 +127,17 @@ export function valuesQuery(
   column: Column,
   options: Pick<SelectOptions, "where" | "limit">,
 ): Query {
-  let built = dialect.builder
-    .select({ value: orm.sql<unknown>`${twinColumn(dialect, table, column)}` })
-    .from(dialect.twin(table))
-    .where(condition(dialect, table, options.where))
-    .$dynamic();
-  if (options.limit !== undefined) built = built.limit(options.limit);
-  return query(built.toSQL(), true);
+  const { limit } = options;
+  const shape = new Shape(dialect, table, "values").column(column).where(options.where);
+  if (limit !== undefined) shape.word("limit").value(limit);
+  return shape.query(true, () => {
+    const built = dialect.builder
+      .select({ value: orm.sql<unknown>`${twinColumn(dialect, table, column)}` })
+      .from(dialect.twin(table))
+      .where(condition(dialect, table, options.where))
+      .$dynamic();
+    return (limit === undefined ? built : built.limit(limit)).toSQL();
+  });
 }
 
 /** `what` of all rows that match, or of each group of rows with the same value in `groupBy`. */
@@ -144,17 +148,23 @@ export function aggregateQuery(
   where?: Where,
   groupBy?: Column,
 ): Query {
-  const value =
-    what === "count"
-      ? orm.sql<unknown>`count(*)`
-      : orm.sql<unknown>`coalesce(sum(${twinColumn(dialect, table, what.sum)}), 0)`;
-  const group = groupBy === undefined ? undefined : twinColumn(dialect, table, groupBy);
-  const built = dialect.builder
-    .select(group === undefined ? { value } : { value, group: orm.sql<unknown>`${group}` })
-    .from(dialect.twin(table))
-    .where(condition(dialect, table, where))
-    .$dynamic();
-  return query((group === undefined ? built : built.groupBy(group)).toSQL(), true);
+  const shape = new Shape(dialect, table, "aggregate");
+  if (what === "count") shape.word("count");
+  else shape.word("sum").column(what.sum);
+  if (groupBy !== undefined) shape.word("group").column(groupBy);
+  return shape.where(where).query(true, () => {
+    const value =
+      what === "count"
+        ? orm.sql<unknown>`count(*)`
+        : orm.sql<unknown>`coalesce(sum(${twinColumn(dialect, table, what.sum)}), 0)`;
+    const group = groupBy === undefined ? undefined : twinColumn(dialect, table, groupBy);
+    const built = dialect.builder
+      .select(group === undefined ? { value } : { value, group: orm.sql<unknown>`${group}` })
+      .from(dialect.twin(table))
+      .where(condition(dialect, table, where))
+      .$dynamic();
+    return (group === undefined ? built : built.groupBy(group)).toSQL();
+  });
 }
 
 /** The rows in as few statements as the number of parameters allows. */
@@ -167,12 +177,34 @@ export function insertQueries(
   const queries: Query[] = [];
   for (let from = 0; from < rows.length; from += atOnce) {
     const some = rows.slice(from, from + atOnce);
-    queries.push(query(dialect.builder.insert(dialect.twin(table)).values(some).toSQL(), false));
+    const shape = new Shape(dialect, table, "insert");
+    for (const row of some) {
+      shape.word("row");
+      for (const [key, value] of Object.entries(row)) shape.word(key).value(value);
+    }
+    queries.push(shape.query(false, () => dialect.builder.insert(dialect.twin(table)).values(some).toSQL()));
   }
   return queries;
 }
 
 export function updateQuery(dialect: Dialect, table: Table, set: Assignments, where: Where): Query {
+  const shape = new Shape(dialect, table, "update");
+  for (const key of inOrder(table, set)) {
+    const value = set[key] ?? null;
+    if (value instanceof Plus) shape.word(key).word("plus").column(value.column).value(value.amount);
+    else shape.word(key).value(value);
+  }
+  return shape.where(where).query(false, () => buildUpdate(dialect, table, set, where));
+}
+
+/** What is set, in the order of the table's columns: drizzle writes it in this order, whatever it is given in. */
+function inOrder(table: Table, set: Readonly<Record<string, unknown>>): string[] {
+  return metaOf(table)
+    .columns.map(({ key }) => key)
+    .filter((key) => Object.hasOwn(set, key));
+}
+
+function buildUpdate(dialect: Dialect, table: Table, set: Assignments, where: Where): BuiltSql {
   const values = Object.fromEntries(
     Object.entries(set).map(([key, value]) => [
       key,
@@ -187,36 +219,52 @@ export function updateQuery(dialect: Dialect, table: Table, set: Assignments, wh
     .update(dialect.twin(table))
     .set(values)
     .where(condition(dialect, table, where));
-  return query(built.toSQL(), false);
+  return built.toSQL();
 }
 
-export function updateEachQuery(dialect: Dialect, { table, key, rows }: UpdateEachStatement): Query {
-  const [first] = rows;
+export function updateEachQuery(dialect: Dialect, statement: UpdateEachStatement): Query {
+  const { table, key } = statement;
+  const [first] = statement.rows;
   if (!first) throw new TypeError(`an updateEach of "${metaOf(table).name}" without rows`);
-  if (rows.length === 1)
+  if (statement.rows.length === 1)
     return updateQuery(dialect, table, first.set, and(keyIs(key, first.key), first.where));
-  const column = twinColumn(dialect, table, key);
-  const values = Object.keys(first.set).map((name): [string, SQL] => {
-    const whens = rows.map((row) => orm.sql`when ${row.key} then ${row.set[name]}`);
-    return [name, orm.sql`case ${column} ${orm.sql.join(whens, orm.sql` `)} end`];
+  // A row that is said twice changes nothing more.
+  const rows = padded(dialect, statement.rows);
+  const names = inOrder(table, first.set);
+  const where = or(...rows.map((row) => and(keyIs(key, row.key), row.where)));
+  const shape = new Shape(dialect, table, "updateEach").column(key).word(rows.length);
+  for (const name of names) {
+    shape.word(name);
+    for (const row of rows) shape.value(row.key).value(row.set[name] ?? null);
+  }
+  return shape.where(where).query(false, () => {
+    const column = twinColumn(dialect, table, key);
+    const values = names.map((name): [string, SQL] => {
+      const whens = rows.map((row) => orm.sql`when ${row.key} then ${row.set[name]}`);
+      return [name, orm.sql`case ${column} ${orm.sql.join(whens, orm.sql` `)} end`];
+    });
+    const built = dialect.builder
+      .update(dialect.twin(table))
+      .set(Object.fromEntries(values))
+      .where(condition(dialect, table, where));
+    return built.toSQL();
   });
-  const each = rows.map((row) => and(keyIs(key, row.key), row.where));
-  const built = dialect.builder
-    .update(dialect.twin(table))
-    .set(Object.fromEntries(values))
-    .where(condition(dialect, table, or(...each)));
-  return query(built.toSQL(), false);
 }
 
 /** The key of a row as it is stored already. */
 const keyIs = (column: Column, stored: Parameter): Expression => eq(column, decode(column, stored));
 
 export function removeQuery(dialect: Dialect, table: Table, where: Where): Query {
-  const built = dialect.builder.delete(dialect.twin(table)).where(condition(dialect, table, where));
-  return query(built.toSQL(), false);
+  return new Shape(dialect, table, "remove").where(where).query(false, () =>
+    dialect.builder
+      .delete(dialect.twin(table))
+      .where(condition(dialect, table, where))
+      .toSQL(),
+  );
 }
 
 /** SQL written by hand with drizzle's `sql`. */
 export function rawQuery(dialect: Dialect, statement: SQL, reads: boolean): Query {
-  return query(dialect.render(statement), reads);
+  const { sql, params } = dialect.render(statement);
+  return { sql, params: params as Parameter[], reads };
 }

@@ -92,7 +92,12 @@ export function encodeRow(table: Table, row: Readonly<Record<string, unknown>>):
 
 /** A row read from the database, its values in the order of the table's columns. */
 export function decodeRow(table: Table, stored: readonly unknown[]): Record<string, unknown> {
-  return Object.fromEntries(
-    metaOf(table).columns.map((column, position) => [column.key, decode(column, stored[position])]),
-  );
+  const { columns } = metaOf(table);
+  const row: Record<string, unknown> = {};
+  // Thousands of rows a second come this way: without a list of pairs for each.
+  for (let position = 0; position < columns.length; position++) {
+    const column = columns[position] as Column;
+    row[column.key] = decode(column, stored[position]);
+  }
+  return row;
 }

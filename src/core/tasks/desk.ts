@@ -6,6 +6,7 @@ import type { Static, TObject, TSchema } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
 import type { Clock } from "../clock.ts";
 import { AppError, errorText } from "../errors.ts";
+import { fits } from "../fits.ts";
 import type { Actor } from "../http/contract.ts";
 import type { Log } from "../log/log.ts";
 import type { ReportEffects } from "../road/contract.ts";
@@ -172,7 +173,7 @@ export class Desk implements TaskDesk {
   }
 
   private async sealPayload(kind: AnyKind, node: string, payload: unknown): Promise<Record<string, unknown>> {
-    if (!Value.Check(kind.payload, payload)) {
+    if (!fits(kind.payload, payload)) {
       const first = Value.Errors(kind.payload, payload).First();
       throw new Error(`payload of ${kind.kind}: ${first?.path} ${first?.message}`);
     }
@@ -277,7 +278,7 @@ export class Desk implements TaskDesk {
   ): Promise<ReportEffects> {
     const known = this.kinds.get(task.kind);
     const payload = this.payloadOf(task) as never;
-    if (state === "succeeded" && known && !Value.Check(known.kind.result, result)) {
+    if (state === "succeeded" && known && !fits(known.kind.result, result)) {
       return this.ending(
         task,
         "failed",

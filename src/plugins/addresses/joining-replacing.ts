@@ -1,5 +1,5 @@
 /** Where replacements take part in what happens to guests: their boots, their tasks' ends, and their own end. */
-import { type ControllerContext, eq, remove, Value } from "jimv";
+import { type ControllerContext, eq, fits, remove } from "jimv";
 import { bootJobEnded } from "../boot-jobs/index.ts";
 import { guestBeforeBoot, guestDeleted, guestUnmade } from "../guests/index.ts";
 import { AppliedReport, appliedReport, checkReplaced, replaceLive } from "./replace-tasks.ts";
@@ -18,7 +18,7 @@ export function joinReplacing(context: ControllerContext, replacing: Replacing):
     failed: (task, { replacement }, error) => endings.failed(replacement, error, task),
   });
   context.onReport(appliedReport, async ({ body }) =>
-    Value.Check(AppliedReport, body) ? endings.applied(body.replacement, body.telling) : { statements: [] },
+    fits(AppliedReport, body) ? endings.applied(body.replacement, body.telling) : { statements: [] },
   );
   context.onStop(
     hooks.on(guestBeforeBoot, async ({ guest, luggage, statements }) => {

@@ -1,6 +1,6 @@
 /** The node's side of replacements: live through the guest agent, and the seed before a boot. Each may be done twice. */
 import { open } from "node:fs/promises";
-import { AppError, HypervisorError, type NodeContext, type PayloadOf, timing, Value } from "jimv";
+import { AppError, fits, HypervisorError, type NodeContext, type PayloadOf, timing } from "jimv";
 import { guestBooting, renewalImage } from "../guests/index.ts";
 import { filters } from "./filters.ts";
 import { applyScript, backScript, codes, keepScript } from "./in-guest.ts";
@@ -176,7 +176,7 @@ export function startNode(context: NodeContext, look: Reach = reach): void {
   context.onStop(
     context.hooks.on(guestBooting, async ({ carry, operation }) => {
       const carried: unknown = JSON.parse(carry[carriedAs] ?? "null");
-      if (!Value.Check(CarriedSeed, carried)) return;
+      if (!fits(CarriedSeed, carried)) return;
       const { seed, replacement, telling } = carried;
       if (seed)
         await operation.step("addresses.step.seed", null, () =>

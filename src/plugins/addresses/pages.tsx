@@ -67,6 +67,7 @@ export function addressPages(needs: Needs): void {
       const full = (await service.list()).filter((pool) => pool.free === 0).length;
       return full === 0 ? null : { text: String(full), alarm: "warn" };
     },
+    changedBy: ({ topic }) => topic === "ip-pool",
   });
   web.search(async (query, viewer) => {
     const found = (await service.list()).filter((pool) =>

@@ -1,5 +1,5 @@
 /** The node's side of spoofing protection: it holds the filters, and puts guests' interfaces under them. */
-import { HypervisorError, type NodeContext, timing, Value } from "jimv";
+import { fits, HypervisorError, type NodeContext, timing } from "jimv";
 import { guestBooting } from "../guests/index.ts";
 import { filters } from "./filters.ts";
 import { CarriedTie, carriedTieAs, tieGuest } from "./replace-tasks.ts";
@@ -34,7 +34,7 @@ export function startTying(context: NodeContext): void {
   context.onStop(
     hooks.on(guestBooting, async ({ uuid, carry, operation }) => {
       const carried: unknown = JSON.parse(carry[carriedTieAs] ?? "null");
-      if (!Value.Check(CarriedTie, carried)) return;
+      if (!fits(CarriedTie, carried)) return;
       const { mac, filter } = carried;
       await operation.step("addresses.step.tie", null, async () => {
         try {

@@ -14,7 +14,7 @@
  * A mark goes with the disk: a guest that is created anew after its node's death begins without one. When a session
  * breaks off (libguestfs fails), the job under way has failed, and those after it get a session of their own.
  */
-import { AppError, type Static, Type, Value } from "jimv";
+import { AppError, fits, type Static, Type } from "jimv";
 import { type Appliance, ApplianceError, type ApplianceSession, longestReadBytes } from "./appliance.ts";
 import { masked } from "./masking.ts";
 import {
@@ -257,7 +257,7 @@ class JobRun {
     if (text === null) return "unreadable";
     try {
       const mark: unknown = JSON.parse(text);
-      return Value.Check(Mark, mark) ? mark : "unreadable";
+      return fits(Mark, mark) ? mark : "unreadable";
     } catch (error) {
       if (error instanceof SyntaxError) return "unreadable";
       throw error;

@@ -1,5 +1,5 @@
 /** What a controller gives a node to carry out before a boot, and what the node tells afterwards. */
-import { type Static, Type, Value } from "jimv";
+import { fits, type Static, Type } from "jimv";
 import type { QueuedJob } from "./schema.ts";
 
 const text = Type.String();
@@ -36,7 +36,7 @@ export const carriedAs = "boot-jobs";
 /** @throws Error when it is none */
 export function readPlan(carried: string): Plan {
   const plan: unknown = JSON.parse(carried);
-  if (!Value.Check(Plan, plan)) throw new Error("the boot jobs' plan is not what this version understands");
+  if (!fits(Plan, plan)) throw new Error("the boot jobs' plan is not what this version understands");
   return plan;
 }
 

@@ -9,6 +9,7 @@ import {
   type Envelope,
   type EventRow,
   eq,
+  fits,
   inArray,
   insert,
   lte,
@@ -20,7 +21,6 @@ import {
   StoreUniqueError,
   timing,
   update,
-  Value,
 } from "jimv";
 import { type Disk, disks } from "../disks/index.ts";
 import { type BootLuggage, type Guest, guests, type NewGuest } from "../guests/index.ts";
@@ -210,7 +210,7 @@ export class Queue implements BootJobs {
 
   /** What a node told of jobs that it carried out. Hearing it twice changes nothing the second time. */
   async heard(envelope: Envelope): Promise<ReportEffects> {
-    if (!Value.Check(EndedReport, envelope.body)) return { statements: [] };
+    if (!fits(EndedReport, envelope.body)) return { statements: [] };
     return this.ended(envelope.body.guest, envelope.body.outcomes);
   }
 

@@ -135,7 +135,7 @@ export const seeds: readonly { name: string; remark: string; rules: readonly Rul
   },
   {
     name: "Network: Windows",
-    remark: "Address only; replaces the start-up scripts of the local group policy",
+    remark: "Address and hostname; replaces the start-up scripts of the local group policy",
     rules: [
       {
         kind: "write",
@@ -143,6 +143,8 @@ export const seeds: readonly { name: string; remark: string; rules: readonly Rul
         content: [
           "@echo off",
           `powershell -NoProfile -Command "$a = Get-NetAdapter | Where-Object { $_.MacAddress.Replace('-', ':') -eq '{MAC}' }; Remove-NetIPAddress -InterfaceIndex $a.ifIndex -Confirm:$false; Remove-NetRoute -InterfaceIndex $a.ifIndex -Confirm:$false; New-NetIPAddress -InterfaceIndex $a.ifIndex -IPAddress '{IP}' -PrefixLength {PREFIX}{?GATEWAY} -DefaultGateway '{GATEWAY}'{/GATEWAY}{?DNS1}; Set-DnsClientServerAddress -InterfaceIndex $a.ifIndex -ServerAddresses @('{DNS1}'{?DNS2}, '{DNS2}'{/DNS2}){/DNS1}"`,
+          // The name counts from the next boot on. A longer one than NetBIOS takes is asked about without -Force.
+          `powershell -NoProfile -Command "if ([System.Net.Dns]::GetHostName() -ne '{HOSTNAME}') { Rename-Computer -NewName '{HOSTNAME}' -Force }"`,
           "",
         ].join("\n"),
       },

@@ -15,11 +15,12 @@ export function diskLive({ context, service }: DiskPageNeeds): void {
     name: listLive,
     topics: ["disk", "task"],
     role: "reader",
-    async render(event, { viewer, key }) {
+    async render(event, { viewer, key, shown: rows }) {
       const uuid = diskOf(event);
       if (uuid === null) return [];
       const [disk] = await service.views([uuid]);
       if (!disk) return [remove(rowId(uuid))];
+      if (!rows.has(rowId(uuid)) && disk.state !== "creating") return [];
       const row = await html(<TableRow spec={diskTable(viewer)} row={disk} lang={viewer.language} />);
       // A disk that is just being made is new, and comes into lists that it belongs into; where it is there already, it
       // is replaced.
@@ -30,6 +31,7 @@ export function diskLive({ context, service }: DiskPageNeeds): void {
         shown.page === 1 &&
         query !== null &&
         (await service.isListed(uuid, query));
+      if (comes) rows.add(rowId(uuid));
       return [comes ? prepend("disks-rows", row) : replace(rowId(uuid), row)];
     },
   });

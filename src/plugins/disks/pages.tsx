@@ -46,6 +46,7 @@ export function diskPages(
       const { total } = await service.list({ page: 1, pageSize: 1 });
       return total === 0 ? null : { text: String(total) };
     },
+    changedBy: ({ topic }) => topic === "disk",
   });
   web.search(async (query, viewer) => {
     const found = await service.list({ page: 1, pageSize: foundAtOnce, q: query, role: "all" });

@@ -1,6 +1,7 @@
 /** What nodes tell of guests beside their states, written down: addresses, definition, a picture of the screen. */
 import {
   type Envelope,
+  fits,
   Gathered,
   inArray,
   type ReportEffects,
@@ -8,7 +9,6 @@ import {
   Type,
   updateEach,
   upsert,
-  Value,
 } from "jimv";
 import { guestEvent } from "./creation.ts";
 import type { Ground } from "./needs.ts";
@@ -65,7 +65,7 @@ export class Details {
 
   /** A `guests.addresses` report. */
   async addresses(envelope: Envelope): Promise<ReportEffects> {
-    if (!Value.Check(AddressesReport, envelope.body)) return this.unreadable(envelope);
+    if (!fits(AddressesReport, envelope.body)) return this.unreadable(envelope);
     const { uuid, interfaces } = envelope.body;
     const [isHere, rows = []] = await Promise.all([this.isOf(uuid, envelope.node), this.cards.of(uuid)]);
     if (!isHere) return { statements: [] };
@@ -82,7 +82,7 @@ export class Details {
 
   /** A `guests.details` report. */
   async details(envelope: Envelope): Promise<ReportEffects> {
-    if (!Value.Check(DetailsReport, envelope.body)) return this.unreadable(envelope);
+    if (!fits(DetailsReport, envelope.body)) return this.unreadable(envelope);
     const { uuid, xml, screen, agentMayRun = null } = envelope.body;
     if (!(await this.isOf(uuid, envelope.node))) return { statements: [] };
     const at = envelope.at;

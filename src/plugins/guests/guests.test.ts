@@ -1,12 +1,13 @@
 /** The rules of guests, on a real controller and node in a pretended world. */
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { AppError, eq, inArray, update } from "jimv";
+import { AppError, eq, inArray, insert, update } from "jimv";
 import { pretendedNode } from "../../../tests/world/plugins.ts";
 import { someone, World } from "../../../tests/world/world.ts";
 import { disks } from "../disks/index.ts";
 import { templates } from "../templates/index.ts";
 import { GuestSettings } from "./capacity.ts";
-import { type Guest, guestInterfaces, guests } from "./schema.ts";
+import { mayDelete } from "./pages-parts.tsx";
+import { foreignDomains, type Guest, guestInterfaces, guests } from "./schema.ts";
 import { allows, guestStates } from "./states.ts";
 
 const list = { page: 1, pageSize: 50 } as const;
@@ -446,6 +447,27 @@ describe("guests", () => {
     if (domain) machine.domains.set(web.uuid, domain);
     await world.clock.advance(15_000);
     expect(await guest("web")).toMatchObject({ state: "running", failedWord: null });
+  });
+
+  test("one that vanished, but is on another node, is not deleted: it can be migrated to there", async () => {
+    const web = await running();
+    const machine = world.machine();
+    machine.domains.delete(web.uuid);
+    await world.clock.advance(15_000);
+    const service = world.guestService;
+    expect(await service.get(web.uuid)).toMatchObject({ actions: ["delete"] });
+    const other = { uuid: web.uuid, nodeName: "node-2", name: "web", vcpus: 1, memoryMiB: 512, seenAt: 0 };
+    await world.store.run(insert(foreignDomains, { ...other, state: "running", kind: "orphan" }));
+    expect(await service.get(web.uuid)).toMatchObject({
+      actions: ["migrate"],
+      error: { word: "guests.foundElsewhere", args: { node: "node-1", other: "node-2" } },
+    });
+    const { items } = await service.list({ page: 1, pageSize: 50 });
+    expect(items).toMatchObject([{ actions: ["migrate"], error: { word: "guests.foundElsewhere" } }]);
+    expect(items.map(mayDelete)).toEqual([false]);
+    expect(await refusal(service.remove(web.uuid, { force: true }, someone))).toMatchObject(
+      like("conflict", "guests.elsewhere"),
+    );
   });
 
   test("deletion keeps the data disks free, unless they are to go along", async () => {

@@ -34,6 +34,10 @@ export function guestLive(needs: PageNeeds): void {
     role: "reader",
     render: (event, context) => listPayloads([event], context, needs),
     renderAll: (events, context) => listPayloads(events, context, needs),
+    async sums(events, { viewer, key }) {
+      const counts = events.some((event) => event.topic === "foreign" || subjectOf(event)?.counts);
+      return counts || events.length === 0 ? countPayloads(guestList.ofView(key), viewer, needs) : [];
+    },
   });
   web.live({
     name: "guest",
@@ -50,21 +54,19 @@ export function guestLive(needs: PageNeeds): void {
   });
 }
 
-/** The rows of all guests that the events are about, each once, and then the counts. */
+/** The rows of all new or shown guests that the events are about, each once. */
 async function listPayloads(
   events: readonly LiveEvent[],
-  { viewer, key }: LiveContext,
+  { viewer, key, shown: rows }: LiveContext,
   needs: PageNeeds,
 ): Promise<string[]> {
   const shown = guestList.ofView(key);
   const subjects = new Map<string, { made: boolean }>();
-  let counts = false;
   for (const event of events) {
     const subject = subjectOf(event);
-    if (event.topic === "foreign" || subject?.counts) counts = true;
     if (!subject) continue;
     const made = subject.made || (subjects.get(subject.uuid)?.made ?? false);
-    subjects.set(subject.uuid, { made });
+    if (made || rows.has(rowId(subject.uuid))) subjects.set(subject.uuid, { made });
   }
   const found = await needs.service.views([...subjects.keys()]);
   const guests = new Map(found.map((guest) => [guest.uuid, guest]));
@@ -81,10 +83,12 @@ async function listPayloads(
     // Where it is there already, it is replaced. Into a list that it belongs into it comes on top where the newest are
     // on top; elsewhere nothing jumps.
     const comes = made && (await isListed(uuid, shown, needs));
-    if (comes && shown.page === 1 && shown.sort === newestFirst) payloads.push(prepend("guests-rows", row));
-    else payloads.push(replace(id, row), ...(comes ? [await newerPayload(shown, viewer)] : []));
+    if (comes && shown.page === 1 && shown.sort === newestFirst) {
+      rows.add(id);
+      payloads.push(prepend("guests-rows", row));
+    } else payloads.push(replace(id, row), ...(comes ? [await newerPayload(shown, viewer)] : []));
   }
-  return counts ? [...payloads, ...(await countPayloads(shown, viewer, needs))] : payloads;
+  return payloads;
 }
 
 /** Takes away the rows of domains without a guest that are gone. */

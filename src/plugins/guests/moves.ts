@@ -35,7 +35,7 @@ import {
 import { diskEvent, guestEvent, portsTaken } from "./creation.ts";
 import { freePorts } from "./naming.ts";
 import type { Ground, PlaceableNode } from "./needs.ts";
-import { changeGuest, releasedSet, stateSet } from "./observation.ts";
+import { changeGuest, hasVanished, releasedSet, stateSet } from "./observation.ts";
 import { refusal } from "./placement.ts";
 import { foreignDomains, type Guest, guestInterfaces, guests } from "./schema.ts";
 import { allows, residentStates, whyNot } from "./states.ts";
@@ -52,6 +52,8 @@ interface Deciding {
   deciding<T>(uuid: string, decide: (guest: Guest) => Promise<T>): Promise<T>;
   begin(guest: Guest, set: SetOf<typeof guests>, task: PreparedTask, more?: Statement[]): Promise<void>;
   reachable(guest: Guest, movesTo: string): Promise<void>;
+  /** Which other node has a domain of it, too. */
+  elsewhere(guest: Guest): Promise<string | null>;
 }
 
 export class Moves implements GuestMoves {
@@ -67,7 +69,7 @@ export class Moves implements GuestMoves {
   }
 
   async movable(uuid: string): Promise<MovingGuest> {
-    return this.withBelongings(demanded(await this.service.row(uuid)));
+    return this.withBelongings(await this.demanded(await this.service.row(uuid)));
   }
 
   private async withBelongings(guest: Guest): Promise<MovingGuest> {
@@ -106,6 +108,13 @@ export class Moves implements GuestMoves {
       else if (seat.freePorts < 1)
         found.set(name, { of: name, word: "guests.noPort", args: { node: name, ...seat.ports } });
     }
+    const other = guest.state === "running" ? null : await this.service.elsewhere(guest);
+    if (other !== null)
+      for (const { name: of } of nodes)
+        if (of !== other) {
+          const args = { name: guest.name, node: guest.nodeName, other };
+          found.set(of, { of, word: "guests.elsewhere", args });
+        }
     const left = nodes.map(({ name }) => name).filter((name) => !found.has(name));
     for (const guard of this.ground.slots.all(moveGuards))
       for (const [name, reason] of await guard(guest, left)) if (!found.has(name)) found.set(name, reason);
@@ -122,8 +131,8 @@ export class Moves implements GuestMoves {
     return this.bookings.inTurn(async () => {
       for (let left = bookingTries; ; left--) {
         try {
-          return await this.service.deciding(uuid, (guest) =>
-            this.book(demanded(guest), node, places, prepare),
+          return await this.service.deciding(uuid, async (guest) =>
+            this.book(await this.demanded(guest), node, places, prepare),
           );
         } catch (error) {
           const isPort = error instanceof StoreUniqueError && error.index === "guests_moves";
@@ -272,10 +281,14 @@ export class Moves implements GuestMoves {
       }),
     ];
   }
-}
 
-/** @throws AppError conflict with the reason */
-function demanded(guest: Guest): Guest {
-  if (allows(guest.state, "migrate")) return guest;
-  throw new AppError("conflict", whyNot[guest.state], { name: guest.name });
+  /**
+   * One that is gone from its node may still be migrated where another node has it: then it is found to be there
+   * already. @throws AppError conflict with the reason
+   */
+  private async demanded(guest: Guest): Promise<Guest> {
+    if (allows(guest.state, "migrate")) return guest;
+    if (hasVanished(guest) && (await this.service.elsewhere(guest)) !== null) return guest;
+    throw new AppError("conflict", whyNot[guest.state], { name: guest.name });
+  }
 }

@@ -22,8 +22,8 @@ export interface GuestNeeds {
   nodes: {
     list(): Promise<PlaceableNode[]>;
     get(name: string): Promise<PlaceableNode | null>;
-    /** Those with these names: a page of guests has no need for what hundreds of nodes last said. */
-    named(names: readonly string[]): Promise<PlaceableNode[]>;
+    /** Those of these names that are not offline: a page of guests has no need for what their nodes last said. */
+    heardOf(names: readonly string[]): Promise<ReadonlySet<string>>;
   };
   templates: Pick<TemplateService, "usable" | "using" | "supply">;
   pools: Pick<PoolService, "list" | "standing">;

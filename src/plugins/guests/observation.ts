@@ -7,6 +7,7 @@ import {
   type Envelope,
   type EventRow,
   eq,
+  fits,
   Gathered,
   inArray,
   insert,
@@ -18,7 +19,6 @@ import {
   timing,
   update,
   updateEach,
-  Value,
 } from "jimv";
 import { guestEvent } from "./creation.ts";
 import type { Ground } from "./needs.ts";
@@ -83,6 +83,10 @@ export function releasedSet(guest: Guest, fallback: Observed | null, at: number)
 
 const vanishedWord = "guests.vanished";
 
+/** Whether its node said that it has no such domain, though it should. */
+export const hasVanished = ({ state, failedWord }: Pick<Guest, "state" | "failedWord">): boolean =>
+  state === "failed" && failedWord === vanishedWord;
+
 function vanishedSet(guest: Guest, at: number): GuestSet {
   return {
     ...stateSet(guest, "failed", at),
@@ -107,6 +111,9 @@ function isResized(guest: Guest, size: Size | undefined): boolean {
 export class Observation {
   private readonly rows: Gathered<string, Guest>;
   private readonly openTasks: Gathered<string, Task[]>;
+  /** By node: its guests, and the other domains that it had. */
+  private readonly ours: Gathered<string, Guest[]>;
+  private readonly foreign: Gathered<string, ForeignDomain[]>;
 
   constructor(private readonly ground: Ground) {
     this.rows = new Gathered(async (uuids) => {
@@ -116,11 +123,21 @@ export class Observation {
     this.openTasks = new Gathered(async (uuids) =>
       Map.groupBy(await ground.tasks.openFor("guest", [...uuids]), (task) => task.targetKey),
     );
+    this.ours = new Gathered(async (nodes) => {
+      const found = await ground.store.select(guests, { where: inArray(guests.nodeName, nodes) });
+      return Map.groupBy(found, ({ nodeName }) => nodeName);
+    });
+    this.foreign = new Gathered(async (nodes) => {
+      const found = await ground.store.select(foreignDomains, {
+        where: inArray(foreignDomains.nodeName, nodes),
+      });
+      return Map.groupBy(found, ({ nodeName }) => nodeName);
+    });
   }
 
   /** A `guests.changed` report. */
   async changed(envelope: Envelope): Promise<ReportEffects> {
-    if (!Value.Check(ChangedReport, envelope.body)) return this.unreadable(envelope);
+    if (!fits(ChangedReport, envelope.body)) return this.unreadable(envelope);
     const { uuid, state } = envelope.body;
     const guest = await this.rows.of(uuid);
     if (!guest) return this.changedForeign(uuid, envelope.node, state);
@@ -131,10 +148,12 @@ export class Observation {
 
   /** A `guests.list` report. */
   async listed(envelope: Envelope): Promise<ReportEffects> {
-    if (!Value.Check(ListReport, envelope.body)) return this.unreadable(envelope);
+    if (!fits(ListReport, envelope.body)) return this.unreadable(envelope);
     const { domains, untold } = envelope.body;
-    const { store } = this.ground;
-    const ours = await store.select(guests, { where: eq(guests.nodeName, envelope.node) });
+    const [ours = [], known = []] = await Promise.all([
+      this.ours.of(envelope.node),
+      this.foreign.of(envelope.node),
+    ]);
     const facts = new Map(domains.map((domain) => [domain.uuid, domain]));
     const changed = ours.filter(
       (guest) =>
@@ -159,7 +178,7 @@ export class Observation {
         facts.get(guest.uuid),
       ),
     );
-    effects.push(await this.listForeign(envelope, ours));
+    effects.push(await this.listForeign(envelope, ours, known));
     return {
       statements: effects.flatMap((effect) => effect.statements),
       events: effects.flatMap((effect) => effect.events ?? []),
@@ -223,7 +242,7 @@ export class Observation {
       return withDomain.includes(guest.state) && !busy ? vanishedSet(guest, at) : {};
     }
     // A guest whose domain had gone and came back (somebody defined it again) is one again.
-    if (guest.state === "failed" && guest.failedWord === vanishedWord) return stateSet(guest, observed, at);
+    if (hasVanished(guest)) return stateSet(guest, observed, at);
     const next = stateAfter(guest.state, observed, busy);
     return next === guest.state ? {} : stateSet(guest, next, at);
   }
@@ -239,13 +258,13 @@ export class Observation {
   }
 
   /** Domains that are no guests: foreign ones, and orphans of this cluster. */
-  private async listForeign(envelope: Envelope, ours: readonly Guest[]): Promise<ReportEffects> {
+  private async listForeign(
+    envelope: Envelope,
+    ours: readonly Guest[],
+    noted: readonly ForeignDomain[],
+  ): Promise<ReportEffects> {
     const { store, clock } = this.ground;
-    const known = new Map(
-      (await store.select(foreignDomains, { where: eq(foreignDomains.nodeName, envelope.node) })).map(
-        (row) => [row.uuid, row] as const,
-      ),
-    );
+    const known = new Map(noted.map((row) => [row.uuid, row] as const));
     const mine = new Set(ours.map((guest) => guest.uuid));
     const { domains, untold } = envelope.body as typeof ListReport.static;
     // A guest that is on its way is on two nodes for a while, and neither of them is strange.
@@ -319,6 +338,6 @@ function isNewer(guest: Guest, envelope: Envelope): boolean {
 function isNews(guest: Guest, observed: Observed): boolean {
   if (guest.observedState !== observed) return true;
   if (observed === "absent") return withDomain.includes(guest.state);
-  if (guest.state === "failed") return guest.failedWord === vanishedWord;
+  if (guest.state === "failed") return hasVanished(guest);
   return !["creating", "deleting", "migrating"].includes(guest.state) && guest.state !== observed;
 }

@@ -1,9 +1,39 @@
 /** Orphans: domains that this cluster made and no guest stands for any more. They can be removed, and nothing else. */
-import { type Actor, AppError, and, eq, StoreExpectationError, StoreUniqueError, update } from "jimv";
+import {
+  type Actor,
+  AppError,
+  and,
+  eq,
+  inArray,
+  StoreExpectationError,
+  StoreUniqueError,
+  update,
+} from "jimv";
 import type { Begun } from "./contract.ts";
 import type { Ground, GuestNeeds } from "./needs.ts";
-import { type ForeignDomain, foreignDomains, guests } from "./schema.ts";
+import { type ForeignDomain, foreignDomains, type Guest, guests } from "./schema.ts";
 import { deleteGuest } from "./tasks.ts";
+
+/** The other node that has a domain of this guest, or may have one; null where none has. */
+export async function twinOf(ground: Pick<Ground, "store">, guest: Placed): Promise<string | null> {
+  return (await twinsOf(ground, [guest])).get(guest.uuid) ?? null;
+}
+
+/** As `twinOf`, of those of several guests that have such a domain. */
+export async function twinsOf(
+  { store }: Pick<Ground, "store">,
+  placed: readonly Placed[],
+): Promise<Map<string, string>> {
+  if (placed.length === 0) return new Map();
+  const nodeOf = new Map(placed.map(({ uuid, nodeName }) => [uuid, nodeName]));
+  const seen = and(inArray(foreignDomains.uuid, [...nodeOf.keys()]), eq(foreignDomains.kind, "orphan"));
+  const twins = await store.select(foreignDomains, { where: seen });
+  return new Map(
+    twins.filter((twin) => twin.nodeName !== nodeOf.get(twin.uuid)).map((twin) => [twin.uuid, twin.nodeName]),
+  );
+}
+
+type Placed = Pick<Guest, "uuid" | "nodeName">;
 
 /** The orphan that a person means. @throws AppError notFound; conflict for what is foreign or has a guest (again) */
 export async function needOrphan({ store }: Ground, uuid: string): Promise<ForeignDomain> {

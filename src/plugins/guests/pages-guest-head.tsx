@@ -124,9 +124,12 @@ function headActions(guest: GuestDetail, dialogs: readonly GuestDialog[], viewer
 }
 
 /** What is under way, and what needs somebody. */
-export function GuestNow({ scene: { guest, node, panels }, viewer }: { scene: GuestScene; viewer: Viewer }) {
+export function GuestNow({ scene, viewer }: { scene: GuestScene; viewer: Viewer }) {
+  const { guest, node, panels, dialogs } = scene;
   const t = wordsOf(viewer.language);
   const act = mayAct(viewer);
+  // Only one that another node has can still be migrated.
+  const rescue = dialogs.find(({ action }) => action === "migrate");
   return (
     <div id="guest-now" class="stack">
       {guest.error ? (
@@ -134,15 +137,19 @@ export function GuestNow({ scene: { guest, node, panels }, viewer }: { scene: Gu
           tone="bad"
           title={t("guests.page.failed")}
           actions={
-            act ? (
+            !act ? null : rescue ? (
+              <Button size="small" icon={rescue.icon} dialogUrl={`${hrefOf(guest.uuid)}/${pathOf(rescue)}`}>
+                {`${rescue.label(viewer)}…`}
+              </Button>
+            ) : (
               <Button size="small" kind="danger" icon="delete" dialogUrl={`${hrefOf(guest.uuid)}/delete`}>
                 {say(viewer.language, "action.delete")}
               </Button>
-            ) : null
+            )
           }
         >
           {viewer.say(guest.error.word, guest.error.args)}{" "}
-          {t("guests.page.failedClean", { node: guest.nodeName })}
+          {rescue ? null : t("guests.page.failedClean", { node: guest.nodeName })}
         </Notice>
       ) : null}
       {guest.tasks

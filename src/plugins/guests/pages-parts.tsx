@@ -21,7 +21,7 @@ import type { NodeService } from "../nodes/index.ts";
 import type { PoolService } from "../pools/index.ts";
 import type { TemplateService } from "../templates/index.ts";
 import { type GuestDialog, type GuestService, guestDialogs, type PowerAction } from "./contract.ts";
-import { type Action, allows, killable } from "./states.ts";
+import { type Action, killable } from "./states.ts";
 import type { GuestView } from "./views.ts";
 import { wordsOf } from "./words-pages.ts";
 
@@ -79,8 +79,8 @@ const isThere = ({ state }: GuestView): boolean =>
   state !== "creating" && state !== "deleting" && state !== "failed";
 
 /** Deleting is offered for what runs, too: the dialog then says that it is forced off first. */
-export const mayDelete = (guest: GuestView): boolean =>
-  allows(guest.state, "delete") || killable.includes(guest.state);
+export const mayDelete = ({ actions, state }: GuestView): boolean =>
+  actions.includes("delete") || killable.includes(state);
 
 /** The actions that a selection of rows is offered. */
 export function batchActions(guest: GuestView): string[] {
@@ -186,6 +186,7 @@ export function guestTable(viewer: Viewer): TableSpec<GuestView> {
     rowId: (guest) => rowId(guest.uuid),
     rowName: (guest) => guest.name,
     rowHref: (guest) => hrefOf(guest.uuid),
+    from: (guest) => JSON.stringify([viewer.language, mayAct(viewer), guest]),
     ...(mayAct(viewer) ? { select: { value: (guest) => guest.uuid, allows: batchActions } } : {}),
     columns: [
       {

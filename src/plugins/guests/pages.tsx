@@ -36,6 +36,7 @@ export function guestPages(needs: PageNeeds): void {
       const bad = (counts.get("crashed") ?? 0) + (counts.get("failed") ?? 0);
       return total === 0 ? null : { text: String(total), ...(bad > 0 ? { alarm: "bad" as const } : {}) };
     },
+    changedBy: ({ topic }) => topic === "guest",
   });
   web.search(async (query, viewer) => {
     const found = await service.list({ page: 1, pageSize: foundAtOnce, q: query, sort: "name" });

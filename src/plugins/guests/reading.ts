@@ -7,6 +7,7 @@ import {
   desc,
   type Expression,
   eq,
+  Gathered,
   holds,
   inArray,
   or,
@@ -19,7 +20,8 @@ import { disks } from "../disks/index.ts";
 import { guestBadges } from "./contract.ts";
 import { bookedAddresses } from "./joining.ts";
 import type { Ground, GuestNeeds } from "./needs.ts";
-import { needOrphan } from "./orphans.ts";
+import { hasVanished } from "./observation.ts";
+import { needOrphan, twinsOf } from "./orphans.ts";
 import type { GuestListQuery, guestSorts } from "./requests.ts";
 import {
   type ForeignDomain,
@@ -32,7 +34,7 @@ import {
 } from "./schema.ts";
 import { type GuestState, guestGroups } from "./states.ts";
 import { createGuest, initGuest, shutdownGuest, startGuest } from "./tasks.ts";
-import { type GuestDetail, type GuestView, guestDetail, guestView } from "./views.ts";
+import { foundElsewhere, type GuestDetail, type GuestView, guestDetail, guestView } from "./views.ts";
 import { type VncHolder, vncCounts, vncHolders } from "./vnc-ports.ts";
 
 const columns: Record<(typeof guestSorts)[number], Column> = {
@@ -66,6 +68,10 @@ function filtersOf({ state, group, nodeName, templateId }: Filters): Expression 
   return and(...parts);
 }
 
+/** Whether a list asks for states alone. */
+const isByState = ({ q, nodeName, templateId }: GuestListQuery): boolean =>
+  !q?.trim() && nodeName === undefined && templateId === undefined;
+
 /** What a whole query means to the store. */
 const whereOf = (query: Filters & { q?: string | undefined }): Expression => {
   const text = query.q?.trim();
@@ -85,10 +91,16 @@ function searchOf(text: string): Expression {
 const uuidLength = 36;
 
 export class GuestReading {
+  private readonly counted: Gathered<"all", Map<GuestState, number>>;
+
   constructor(
     protected readonly ground: Ground,
     protected readonly needs: GuestNeeds,
-  ) {}
+  ) {
+    this.counted = new Gathered(
+      async () => new Map([["all", await ground.store.countBy(guests, guests.state)]]),
+    );
+  }
 
   async list(query: GuestListQuery) {
     const { store } = this.ground;
@@ -101,9 +113,18 @@ export class GuestReading {
     const orderBy = [columns[field], guests.nameKey].map((column) => order(column));
     const [rows, total] = await Promise.all([
       store.select(guests, { where, orderBy, ...windowOf(query) }),
-      store.count(guests, where),
+      isByState(query) ? this.countedBy(query) : store.count(guests, where),
     ]);
     return pageOf(await this.viewsOf(rows), total, query);
+  }
+
+  /** How many guests a list has that asks for states alone: whoever shows it asks for the counts, too. */
+  private async countedBy({ state, group }: Filters): Promise<number> {
+    const states: readonly GuestState[] = group === undefined ? [] : guestGroups[group];
+    const isAsked = (each: GuestState): boolean =>
+      (state === undefined || state === each) && (group === undefined || states.includes(each));
+    const counts = await this.counts();
+    return [...counts].reduce((sum, [each, count]) => sum + (isAsked(each) ? count : 0), 0);
   }
 
   /** Whether a guest is in the list that a query asks for, on whichever page. */
@@ -156,8 +177,9 @@ export class GuestReading {
     return this.ground.store.first(guestDetails, { where: eq(guestDetails.guestUuid, uuid) });
   }
 
-  counts(): Promise<Map<GuestState, number>> {
-    return this.ground.store.countBy(guests, guests.state);
+  /** Guests by state. Who asks in the same moment shares one look at all of them. */
+  async counts(): Promise<Map<GuestState, number>> {
+    return (await this.counted.of("all")) ?? new Map();
   }
 
   /** Guests by node: how many run, and how many there are. */
@@ -201,23 +223,23 @@ export class GuestReading {
   private async viewsOf(rows: readonly Guest[]): Promise<GuestView[]> {
     if (rows.length === 0) return [];
     const uuids = rows.map((guest) => guest.uuid);
-    const [booked, open, systemDisks, interfaces, nodes, badges] = await Promise.all([
+    const [booked, open, systemDisks, interfaces, there, twins, badges] = await Promise.all([
       bookedAddresses(uuids, this.ground),
       this.ground.tasks.openFor("guest", uuids),
       this.ground.store.select(disks, {
         where: and(inArray(disks.guestUuid, uuids), eq(disks.role, "system")),
       }),
       this.ground.store.select(guestInterfaces, { where: inArray(guestInterfaces.guestUuid, uuids) }),
-      this.needs.nodes.named([...new Set(rows.map((guest) => guest.nodeName))]),
+      // Neither one that is offline nor one that was removed says anything of what was kept for its return.
+      this.needs.nodes.heardOf([...new Set(rows.map((guest) => guest.nodeName))]),
+      twinsOf(this.ground, rows.filter(hasVanished)),
       Promise.all(this.ground.slots.all(guestBadges).map((badgesOf) => badgesOf(uuids))),
     ]);
-    // Neither one that is offline nor one that was removed says anything of what was kept for its return.
-    const there = new Set(nodes.filter((node) => node.state !== "offline").map((node) => node.name));
     const tasksOf = Map.groupBy(open, (task: Task) => task.targetKey);
     const interfacesOf = Map.groupBy(interfaces, (one) => one.guestUuid);
     const diskOf = new Map(systemDisks.map((disk) => [disk.guestUuid, disk]));
-    return rows.map((guest) =>
-      guestView(guest, {
+    return rows.map((guest) => {
+      const view = guestView(guest, {
         tasks: tasksOf.get(guest.uuid) ?? [],
         nodeOffline: !there.has(guest.nodeName),
         systemDisk: diskOf.get(guest.uuid) ?? null,
@@ -225,8 +247,10 @@ export class GuestReading {
         booked: booked.get(guest.uuid) ?? [],
         cancellable: (kind) => cancellableKinds.has(kind),
         badges: badges.flatMap((each) => each.get(guest.uuid) ?? []),
-      }),
-    );
+      });
+      const other = twins.get(guest.uuid);
+      return other === undefined ? view : foundElsewhere(view, other);
+    });
   }
 }
 

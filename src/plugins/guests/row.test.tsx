@@ -1,9 +1,9 @@
 /** What a guest's row shows of its creation, from the node's own progress to the markup. */
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { type Viewer, type WordArgs, WordBook } from "jimv";
-import { html } from "jimv/ui";
+import { html, TableRow } from "jimv/ui";
 import { World } from "../../../tests/world/world.ts";
-import { GuestState } from "./pages-parts.tsx";
+import { GuestState, guestTable } from "./pages-parts.tsx";
 import { guestsWords } from "./words.ts";
 
 let world: World;
@@ -12,11 +12,11 @@ beforeEach(async () => {
 });
 afterEach(() => world.stop());
 
-function viewerOf(language: "en" | "zh-CN"): Viewer {
+function viewerOf(language: "en" | "zh-CN", role = "operator"): Viewer {
   const book = new WordBook();
   book.add(guestsWords);
   const say = (key: string, args?: WordArgs): string => book.say(language, key, args);
-  return { language, role: "operator", csrf: "token", say } as unknown as Viewer;
+  return { language, role, csrf: "token", say } as unknown as Viewer;
 }
 
 async function row(language: "en" | "zh-CN"): Promise<string> {
@@ -40,4 +40,26 @@ test("while a guest is created its row shows how far it is, what is done, and th
   expect(await row("zh-CN")).toMatch(/class="left num">剩 \d+ 秒</);
   await world.rest();
   expect(await row("en")).not.toContain("left num");
+});
+
+test("a whole row is drawn for who reads it, and anew when its guest changes", async () => {
+  await world.create({ templateId: "none" });
+  await world.rest();
+  const whole = async (language: "en" | "zh-CN", role?: string): Promise<string> => {
+    const { items } = await world.guestService.list({ page: 1, pageSize: 50 });
+    if (!items[0]) throw new Error("no guest is listed");
+    const spec = guestTable(viewerOf(language, role));
+    return html(<TableRow spec={spec} row={items[0]} lang={language} />);
+  };
+  const running = await whole("en");
+  expect(running).toMatch(/^<tr id="guest-/);
+  expect(running).toContain("Running");
+  expect(running).toContain("/force-stop");
+  expect(await whole("zh-CN")).toContain("运行");
+  expect(await whole("en", "reader")).not.toContain("/force-stop");
+  expect(await whole("en")).toBe(running);
+  const { items } = await world.guestService.list({ page: 1, pageSize: 50 });
+  await world.guestService.act(items[0]?.uuid ?? "", "force-stop", { kind: "user", name: "somebody" });
+  await world.rest();
+  expect(await whole("en")).toContain("Off");
 });

@@ -36,8 +36,8 @@ describe("the seed's documents", () => {
     expect(read(documents["network-config"] ?? "")).toEqual({
       version: 2,
       ethernets: {
-        nic0: { match: { macaddress: "52:54:00:01:02:03" }, dhcp4: true },
-        nic1: { match: { macaddress: "52:54:00:01:02:04" }, dhcp4: true },
+        a0: { match: { macaddress: "52:54:00:01:02:03" }, dhcp4: true },
+        a1: { match: { macaddress: "52:54:00:01:02:04" }, dhcp4: true },
       },
     });
   });
@@ -56,7 +56,7 @@ describe("the seed's documents", () => {
     expect(read(seedDocuments({ ...facts, interfaces }, hash)["network-config"] ?? "")).toEqual({
       version: 2,
       ethernets: {
-        nic0: {
+        a0: {
           match: { macaddress: "52:54:00:01:02:03" },
           dhcp4: false,
           addresses: ["192.0.2.7/24", "2001:db8::7/64"],
@@ -64,7 +64,7 @@ describe("the seed's documents", () => {
           gateway6: "fe80::1",
           nameservers: { addresses: ["192.0.2.53"] },
         },
-        nic1: { match: { macaddress: "52:54:00:01:02:04" }, dhcp4: true, addresses: ["2001:db8::8/64"] },
+        a1: { match: { macaddress: "52:54:00:01:02:04" }, dhcp4: true, addresses: ["2001:db8::8/64"] },
       },
     });
   });

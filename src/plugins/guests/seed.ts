@@ -71,10 +71,16 @@ export function seedDocuments(facts: SeedFacts, passwordHash: string | null): Re
   };
 }
 
+/**
+ * What an interface is called in the document. Where netplan hands it to systemd-networkd, each name becomes a file, of
+ * which the first by name that matches a card has it: before `all-en`, by which Debian's images ask DHCP for every card.
+ */
+const cardPrefix = "a";
+
 function networkDocument(interfaces: SeedFacts["interfaces"]): string {
   const ethernets = Object.fromEntries(
     interfaces.map(({ mac, addressing }, index) => [
-      `nic${index}`,
+      `${cardPrefix}${index}`,
       { match: { macaddress: mac }, ...networkOf(addressing) },
     ]),
   );

@@ -32,10 +32,10 @@ import { prepareInit } from "./init.ts";
 import { lookTopic } from "./looking.ts";
 import { checkName, nameKeyOf, remarkKeyOf } from "./naming.ts";
 import type { Ground, GuestNeeds, PlaceableNode } from "./needs.ts";
-import { removeOrphan } from "./orphans.ts";
+import { removeOrphan, twinOf } from "./orphans.ts";
 import { GuestReading } from "./reading.ts";
 import type { ChangeGuest, CreateGuest, DeleteGuest } from "./requests.ts";
-import { foreignDomains, type Guest, guests } from "./schema.ts";
+import { type Guest, guests } from "./schema.ts";
 import { type Action, allows, killable, whyNot } from "./states.ts";
 import {
   deleteGuest,
@@ -338,13 +338,22 @@ export class Guests extends GuestReading implements GuestService {
 
   /**
    * A guest of which another node has a domain, too (a migration whose end nobody heard of), may run there: resumed or
-   * started here it would write to the same disks, deleted here it would take them away. @throws AppError conflict
+   * started here it would write to the same disks, deleted here it would take them away.
+   *
+   * Asked after the guest's row was read, and that is enough: a migration that ends in doubt writes what is asked here
+   * in one batch with the guest's state, and who has read the row before finds it changed at the commit.
+   * @throws AppError conflict
    */
-  private async onlyHere({ uuid, name, nodeName: node }: Guest, movesTo?: string): Promise<void> {
-    const seen = and(eq(foreignDomains.uuid, uuid), eq(foreignDomains.kind, "orphan"));
-    const twin = await this.ground.store.first(foreignDomains, { where: seen });
-    if (twin && twin.nodeName !== node && twin.nodeName !== movesTo)
-      throw new AppError("conflict", "guests.elsewhere", { name, node, other: twin.nodeName });
+  private async onlyHere(guest: Guest, movesTo?: string): Promise<void> {
+    const other = await this.elsewhere(guest);
+    if (other === null || other === movesTo) return;
+    const { name, nodeName: node } = guest;
+    throw new AppError("conflict", "guests.elsewhere", { name, node, other });
+  }
+
+  /** The other node that has a domain of this guest, or may have one. */
+  elsewhere(guest: Guest): Promise<string | null> {
+    return twinOf(this.ground, guest);
   }
 
   private async node(guest: Guest): Promise<PlaceableNode> {

@@ -309,6 +309,12 @@ export function guestView(
   };
 }
 
+/** One that is gone from its node, but which another node has: what to do is to migrate it to there. */
+export function foundElsewhere(guest: GuestView, other: string): GuestView {
+  const args = { name: guest.name, node: guest.nodeName, other };
+  return { ...guest, error: { word: "guests.foundElsewhere", args }, actions: ["migrate"] };
+}
+
 export function guestDetail(
   view: GuestView,
   guest: Guest,

@@ -71,6 +71,8 @@ export const guestsWords = defineWords({
       "The guest's node has not told its definition yet. It was asked: try again in a moment.",
     "guests.elsewhere":
       "{name} is on {other}, too, or may be: nobody heard how a migration there ended. So that it never runs twice, nothing is done to it before {other} has said that it has no such guest. Migrate it to {other} again: both nodes are looked at first, and it stays where it runs.",
+    "guests.foundElsewhere":
+      "{name} is gone from {node}, but {other} has it: a migration there ended unheard, or somebody moved it outside of JimV. Migrate it to {other}: both nodes are looked at, and it stays where it is.",
     "guests.vanished":
       "Its domain is gone from node {node}: somebody removed it outside of JimV. Delete the guest; its disks go along.",
     "guests.deleteRunning": "{name} runs. Shut it down first, or delete it with force.",
@@ -224,6 +226,8 @@ export const guestsWords = defineWords({
     "guests.noDefinition": "节点尚未上报该虚拟机的定义。已经询问，请稍后再试。",
     "guests.elsewhere":
       "{name} 同时在（或可能在）{other} 上：没有收到一次迁移的结果。为避免它同时运行两份，在 {other} 报告没有该虚拟机之前，不会对它做任何操作。请再次将它迁移到 {other}：会先查看两边，它保留在正在运行的一边。",
+    "guests.foundElsewhere":
+      "{name} 已不在 {node} 上，但 {other} 上有该虚拟机：没有收到一次迁移的结果，或有人在 JimV 之外移动了它。请将它迁移到 {other}：会查看两边，它保留在所在的一边。",
     "guests.vanished":
       "它在节点 {node} 上的虚拟机定义已不存在：有人在 JimV 之外将其移除。请删除该虚拟机，其磁盘会一并删除。",
     "guests.deleteRunning": "{name} 正在运行。请先关机，或选择强制删除。",

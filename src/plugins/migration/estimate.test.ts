@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { type Estimate, MigrationEstimator, type MigrationSample, trusted } from "./estimate.ts";
+import { type Estimate, MigrationEstimator, type MigrationSample } from "./estimate.ts";
 
 const mib = 1024 ** 2;
 
@@ -214,17 +214,6 @@ test("disks are counted before the memory, and what follows a post-copy only onc
   const after = estimator.update({ ...moved, at: 11_500, memoryLeftBytes: 10 * mib });
   expect(after).toMatchObject({ phase: "postcopy", converging: true });
   expect(after.secondsLeft).toBeLessThan(1);
-});
-
-test("two small measurements, which are mostly chance, make one rate; large ones are kept as they are", () => {
-  const small = [
-    { seconds: 1, bytes: 12 * mib },
-    { seconds: 2, bytes: 10 * mib },
-  ];
-  expect(trusted(small)).toEqual([{ seconds: 1.5, bytes: 11 * mib }]);
-  const large = small.map(({ seconds, bytes }) => ({ seconds, bytes: 20 * bytes }));
-  expect(trusted(large)).toEqual(large);
-  expect(trusted([])).toEqual([]);
 });
 
 const anyStory = fc.record({

@@ -56,7 +56,7 @@ export interface MigrationTerms {
   downtimeMilliseconds: number;
   /** How much of the guest's memory is in use; null where nobody knows. */
   usedBytes: number | null;
-  /** Measured before the migration: different bytes written in so many seconds, by ascending time. */
+  /** Measured before the migration (see `writing.ts`): different bytes written in so many seconds, by ascending time. */
   dirtied: readonly Dirtied[];
   /** What may be done when it does not converge. */
   autoConverge: boolean;
@@ -106,10 +106,6 @@ const nearShare = 0.1;
 /** Beyond this many time constants a set counts as written once over. */
 const steepestShare = 30;
 const halvings = 40;
-/** QEMU's `calc-dirty-rate` looks at 512 pages of each GiB: each that has changed stands for so many bytes. */
-const bytesOfSample = 2 * 1024 ** 2;
-/** From so many changed pages on, chance is an eighth of the figure at most. */
-const surePages = 64;
 /** QEMU's own steps of auto-converge: the first, each further one, and the last. */
 const throttleSteps = { first: 20, further: 10, most: 99 } as const;
 /** Progress is never told as done before it is. */
@@ -134,8 +130,8 @@ export class MigrationEstimator {
 
   constructor(private readonly terms: MigrationTerms) {
     this.known = terms.dirtied.filter(({ seconds }) => seconds > 0).map((each) => ({ ...each }));
-    const longest = this.known.at(-1);
-    this.dirtied = longest ? longest.bytes / longest.seconds : null;
+    const plain = this.known.find(({ seconds }) => seconds >= 1) ?? this.known.at(-1);
+    this.dirtied = plain ? plain.bytes / plain.seconds : null;
   }
 
   /** Takes a new sample in. Samples come in the order of time; one that tells nothing new does no harm. */
@@ -296,18 +292,6 @@ export class MigrationEstimator {
     this.percent = Math.max(this.percent, Math.min(mostPercent, share));
     return this.percent;
   }
-}
-
-/**
- * What QEMU has measured beforehand, as pairs that may be trusted. It looks at a few pages of each GiB, so that a small
- * figure is mostly chance: several of them make one, a rate without a bend, as a bend between them would be chance, too.
- */
-export function trusted(measured: readonly Dirtied[]): Dirtied[] {
-  if (measured.length === 0 || measured.every(({ bytes }) => bytes >= surePages * bytesOfSample))
-    return [...measured];
-  const mean = (of: (each: Dirtied) => number): number =>
-    measured.reduce((sum, each) => sum + of(each), 0) / measured.length;
-  return [{ seconds: mean(({ seconds }) => seconds), bytes: mean(({ bytes }) => bytes) }];
 }
 
 function phaseOf(sample: MigrationSample): MigrationPhase {

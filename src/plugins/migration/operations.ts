@@ -19,15 +19,17 @@ import {
   type UndoCall,
 } from "jimv";
 import { guestLook } from "../guests/index.ts";
-import { type Dirtied, trusted } from "./estimate.ts";
+import type { Dirtied } from "./estimate.ts";
 import { follow } from "./follow.ts";
 import { migrateGuest } from "./tasks.ts";
 import { whereabouts } from "./whereabouts.ts";
+import { writingOf } from "./writing.ts";
 
 type Payload = PayloadOf<typeof migrateGuest>;
 type Result = ResultOf<typeof migrateGuest>;
 type MovingFile = Pick<Payload["disks"][number], "path" | "to" | "pool" | "copy">;
 
+const bytesPerMiB = 1024 ** 2;
 /** Where in a task's hundred percent its stretches end. */
 const percent = { looked: 1, seeded: 2, measured: 3, moved: 99 } as const;
 const undoThere = "migration.clearThere";
@@ -170,7 +172,8 @@ export function registerOperations(context: NodeContext): void {
         if (bytes === null) break;
         dirtied.push({ seconds, bytes });
       }
-    return { dirtied: trusted(dirtied), usedBytes: await migrations.usedBytes(uuid).catch(() => null) };
+    const usedBytes = await migrations.usedBytes(uuid).catch(() => null);
+    return { dirtied: writingOf(dirtied, fact.memoryMiB * bytesPerMiB, usedBytes), usedBytes };
   }
 
   async function moveCold(operation: Operation, payload: Payload, peer: PeerHypervisor): Promise<void> {

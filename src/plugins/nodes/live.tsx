@@ -1,9 +1,9 @@
 /** What of nodes changes by itself: rows and head of the list, and one node's page. */
-import type { ControllerContext, LiveEvent, Viewer } from "jimv";
+import type { ControllerContext, LiveContext, LiveEvent } from "jimv";
 import { html, replace, TableRow } from "jimv/ui";
 import { taskTable } from "../tasks/index.ts";
 import { NodePage, nodeTasksId } from "./detail.tsx";
-import { type NodePages, NodesHead } from "./pages.tsx";
+import { listLive, type NodePages, NodesHead } from "./pages.tsx";
 import type { NodeService } from "./service.ts";
 import { nodeTable, rowIdOf } from "./table.tsx";
 
@@ -11,12 +11,13 @@ export function startLive(context: ControllerContext, service: NodeService, page
   const { web, clock } = context;
   const now = (): number => clock.now();
 
-  /** The head once, and the rows of the nodes that the events are about. */
-  const listPayloads = async (events: readonly LiveEvent[], viewer: Viewer): Promise<string[]> => {
-    const all = await service.list();
-    const about = new Set(events.map(({ key }) => key));
-    const entries = await pages.entries(all.filter(({ name }) => about.has(name)));
-    if (entries.length === 0) return [];
+  /** The shown rows of the nodes that the events are about. */
+  const listPayloads = async (
+    events: readonly LiveEvent[],
+    { viewer, shown }: LiveContext,
+  ): Promise<string[]> => {
+    const about = new Set(events.map(({ key }) => key).filter((name) => shown.has(rowIdOf(name))));
+    const entries = about.size > 0 ? await pages.entries(await service.named([...about])) : [];
     const spec = nodeTable(viewer, now);
     const rows = entries.map(async (entry) =>
       replace(
@@ -24,18 +25,18 @@ export function startLive(context: ControllerContext, service: NodeService, page
         await html(<TableRow spec={spec} row={entry} lang={viewer.language} />),
       ),
     );
-    return [
-      replace("nodes-head", await html(<NodesHead viewer={viewer} all={all} />)),
-      ...(await Promise.all(rows)),
-    ];
+    return Promise.all(rows);
   };
 
   web.live({
-    name: "nodes",
+    name: listLive,
     topics: ["node"],
     role: "reader",
-    render: (event, { viewer }) => listPayloads([event], viewer),
-    renderAll: (events, { viewer }) => listPayloads(events, viewer),
+    render: (event, context) => listPayloads([event], context),
+    renderAll: listPayloads,
+    async sums(_, { viewer }) {
+      return [replace("nodes-head", await html(<NodesHead viewer={viewer} all={await service.list()} />))];
+    },
   });
 
   web.live({

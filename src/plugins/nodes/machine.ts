@@ -1,5 +1,5 @@
 /** What a node reads of its own machine without libvirt: load, ports, bridges, and the rights on a folder. */
-import { constants } from "node:fs";
+import { closeSync, constants, openSync, readSync } from "node:fs";
 import {
   access,
   mkdir,
@@ -12,15 +12,15 @@ import {
   statfs,
   writeFile,
 } from "node:fs/promises";
-import { cpus, loadavg, networkInterfaces, totalmem, uptime } from "node:os";
+import { loadavg, networkInterfaces, totalmem, uptime } from "node:os";
 import { dirname, join } from "node:path/posix";
 import { AppError } from "jimv";
 import { refusedFolder } from "./folder.ts";
 import type { NodeLoad, PortFacts } from "./heartbeat.ts";
 
-/** Reads the load; the CPUs' share is that since the last call. */
+/** Reads the load; the CPUs' share is that since the last call, the first one's that since the machine started. */
 export function loadMeter(): () => Promise<NodeLoad> {
-  let before = cpuTimes();
+  let before = { all: 0, busy: 0 };
   return async () => {
     const now = cpuTimes();
     const all = now.all - before.all;
@@ -38,14 +38,25 @@ export function loadMeter(): () => Promise<NodeLoad> {
   };
 }
 
+/** Enough for the first line of /proc/stat; what follows of a large machine is long, and its CPUs one by one longer. */
+const firstLineBytes = 512;
+
+/** What all CPUs together have done since the machine started, in ticks. */
 function cpuTimes(): { all: number; busy: number } {
-  let all = 0;
-  let idle = 0;
-  for (const { times } of cpus()) {
-    all += times.user + times.nice + times.sys + times.irq + times.idle;
-    idle += times.idle;
+  const file = openSync("/proc/stat", "r");
+  try {
+    const buffer = Buffer.allocUnsafe(firstLineBytes);
+    const [line = ""] = buffer.toString("latin1", 0, readSync(file, buffer)).split("\n");
+    // cpu user nice system idle iowait irq softirq steal; what guests have had is in user and nice already (proc(5)).
+    const [user = 0, nice = 0, system = 0, idle = 0, waiting = 0, irq = 0, softirq = 0, stolen = 0] = line
+      .split(/\s+/)
+      .slice(1)
+      .map(Number);
+    const busy = user + nice + system + irq + softirq + stolen;
+    return { all: busy + idle + waiting, busy };
+  } finally {
+    closeSync(file);
   }
-  return { all, busy: all - idle };
 }
 
 /** More listening ports than this are not told; a range with so many in it is a bad choice anyway. */

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { tasks } from "jimv";
+import { tasks, timing } from "jimv";
 import { heartbeat, makeStage, type Stage } from "../../../tests/support/stage.ts";
 import { tasksPlugin } from "../tasks/index.ts";
 import { refusedFolder } from "./folder.ts";
@@ -157,6 +157,16 @@ describe("with a controller", () => {
     await stage.report("nodes.heartbeat", heartbeat);
     expect((await service().get("kvm-1"))?.state).toBe("live");
     expect((await nodeEvents()).length).toBe(before + 1);
+  });
+
+  test("of some nodes it says which are heard of: those that are not offline", async () => {
+    const heard = async () => [...(await service().heardOf(["kvm-1", "nobody"]))];
+    expect(await heard()).toEqual(["kvm-1"]);
+    stage.clock.pass(timing.nodeOfflineMilliseconds);
+    expect([await heard(), (await service().get("kvm-1"))?.state]).toEqual([["kvm-1"], "silent"]);
+    stage.clock.pass(1);
+    expect([await heard(), (await service().get("kvm-1"))?.state]).toEqual([[], "offline"]);
+    expect([...(await service().heardOf([]))]).toEqual([]);
   });
 
   test("configuring sends a task, and its end makes the node ready", async () => {
@@ -315,6 +325,24 @@ describe("with a controller", () => {
     expect(text).toContain('value="/etc/x"');
     const ok = await ask("/nodes/kvm-1/configure", { form: { ...form, storagePath: "/srv/jimv" } });
     expect(ok.status).toBe(303);
+  });
+
+  test("the list has pages, troubled nodes first", async () => {
+    for (let n = 0; n < 60; n++)
+      await stage.report("nodes.heartbeat", heartbeat, `kvm-${String(n + 100).padStart(3, "0")}`);
+    const stuck = { ...heartbeat, lamps: [{ ...heartbeat.lamps[0], name: "tasks", state: "stuck" }] };
+    await stage.report("nodes.heartbeat", stuck, "kvm-159");
+    const { ask } = await stage.session();
+    const rows = async (path: string): Promise<string[]> =>
+      [...(await (await ask(path)).text()).matchAll(/<tr id="node-([\w-]+)"/g)].map(([, name = ""]) => name);
+    const first = await rows("/nodes");
+    expect(first).toHaveLength(50);
+    expect(first.slice(0, 2)).toEqual(["kvm-159", "kvm-1"]);
+    const second = await rows("/nodes?page=2");
+    expect(second).toHaveLength(11);
+    expect(new Set([...first, ...second]).size).toBe(61);
+    expect(await rows("/nodes?q=159")).toEqual(["kvm-159"]);
+    expect(await (await ask("/nodes")).text()).toContain("1–50 of 61");
   });
 
   test("its page is live", async () => {

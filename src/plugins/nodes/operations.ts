@@ -30,12 +30,13 @@ import { configureNode, reserveTopic } from "./tasks.ts";
 /** The name of JimV's own libvirt network and, where it is free, of its storage pool. */
 const ownName = "jimv";
 
-/** What is asked of libvirtd less often than a heartbeat; each stays as it was while nobody answers. */
+/** What is asked less often than a heartbeat, most of it of libvirtd; each stays as it was while nobody answers. */
 interface SlowFacts {
   host: HostFacts | null;
   pool: PoolFacts | null;
   networks: NetworkFacts[];
   bridges: string[];
+  addresses: ReturnType<typeof interfaceAddresses>;
   ports: PortFacts | null;
   filterLacks: FilterLack[] | null;
 }
@@ -47,6 +48,7 @@ export function startNode(context: NodeContext): void {
     pool: null,
     networks: [],
     bridges: [],
+    addresses: interfaceAddresses(),
     ports: null,
     filterLacks: null,
   };
@@ -57,6 +59,7 @@ export function startNode(context: NodeContext): void {
   let ranges: string | null = null;
 
   const ask = async (): Promise<void> => {
+    slow.addresses = interfaceAddresses();
     const outcomes = await Promise.allSettled([
       hypervisor.host().then((facts) => {
         slow.host = facts;
@@ -104,7 +107,7 @@ export function startNode(context: NodeContext): void {
       pool: slow.pool,
       networks: slow.networks,
       bridges: slow.bridges,
-      addresses: interfaceAddresses(),
+      addresses: slow.addresses,
       ports: slow.ports,
       ...(slow.filterLacks ? { filterLacks: slow.filterLacks } : {}),
       at: context.clock.now(),

@@ -1,15 +1,16 @@
 /** The pages of nodes: the list, one node, and setting one up. */
+import { AppError, type ControllerContext, fieldError, type PageAnswer, parseForm, type Viewer } from "jimv";
 import {
-  AppError,
-  type ControllerContext,
-  fieldError,
-  type PageAnswer,
-  parseForm,
-  remembered,
-  timing,
-  type Viewer,
-} from "jimv";
-import { Button, type Child, EmptyState, List, listAddress, mebibytes, PageHead, toasted } from "jimv/ui";
+  Button,
+  type Child,
+  EmptyState,
+  List,
+  listAddress,
+  listPageSize,
+  mebibytes,
+  PageHead,
+  toasted,
+} from "jimv/ui";
 import { taskService } from "../tasks/index.ts";
 import { ConfigForm, ConfigureForm, ConfigurePage } from "./configure.tsx";
 import type { Departure } from "./departure.ts";
@@ -26,6 +27,8 @@ import { type NodeView, troubleOf } from "./view.ts";
 export type CountGuests = () => Promise<ReadonlyMap<string, { running: number; total: number }> | null>;
 
 const tasksShown = 8;
+/** The live view of the list. */
+export const listLive = "nodes";
 
 /** What pages and live views need to draw nodes. */
 export interface NodePages {
@@ -46,7 +49,9 @@ interface Others {
 
 export function nodePages(context: ControllerContext, service: NodeService, others: Others): NodePages {
   const entries = async (nodes: readonly NodeView[]): Promise<NodeEntry[]> => {
-    const [programs, guests] = await Promise.all([service.programs(), others.count()]);
+    if (nodes.length === 0) return [];
+    const names = nodes.map(({ name }) => name);
+    const [programs, guests] = await Promise.all([service.programs(names), others.count()]);
     return nodes.map((node) => ({
       node,
       version: programs.get(node.name)?.version ?? "",
@@ -84,18 +89,6 @@ export function startPages(
   const { web, clock, settings } = context;
   const now = (): number => clock.now();
 
-  // Every page asks for it, and the answer takes all that is known of all nodes.
-  const figure = remembered(clock, timing.nodeFiguresMilliseconds, async () => {
-    const all = await service.list();
-    const away = all.filter((node) => node.state === "offline").length;
-    if (away > 0) return { text: `${all.length - away}/${all.length}`, alarm: "bad" as const };
-    const troubled = all.some((node) => troubleOf(node) !== null);
-    return troubled ? { text: String(all.length), alarm: "warn" as const } : { text: String(all.length) };
-  });
-  web.onEvents((events) => {
-    // Those without data tell of load and the like.
-    if (events.some(({ topic, data }) => topic === "node" && data !== null)) figure.forget();
-  });
   web.nav({
     group: "infrastructure",
     order: 30,
@@ -103,7 +96,15 @@ export function startPages(
     icon: "node",
     word: "nav.nodes",
     role: "reader",
-    count: figure,
+    async count() {
+      const all = await service.list();
+      const away = all.filter((node) => node.state === "offline").length;
+      if (away > 0) return { text: `${all.length - away}/${all.length}`, alarm: "bad" };
+      const troubled = all.some((node) => troubleOf(node) !== null);
+      return troubled ? { text: String(all.length), alarm: "warn" } : { text: String(all.length) };
+    },
+    // Those without data tell of load and the like.
+    changedBy: ({ topic, data }) => topic === "node" && data !== null,
   });
 
   web.search(async (query) => {
@@ -126,7 +127,7 @@ export function startPages(
       const all = await service.list();
       return {
         title: viewer.say("nodes.title"),
-        views: ["nodes"],
+        views: [nodeList.view(listLive, nodeList.read(url))],
         page: (
           <NodeList
             notices={
@@ -137,7 +138,7 @@ export function startPages(
             }
             viewer={viewer}
             all={all}
-            entries={await pages.entries(all)}
+            found={await foundBy(nodeList.read(url), all, pages)}
             state={nodeList.read(url)}
             now={now}
           />
@@ -290,21 +291,29 @@ export function NodesHead({ viewer, all }: { viewer: Viewer; all: readonly NodeV
 /** What the address asks for: all nodes, or those in trouble. */
 const nodeList = listAddress({ path: "/nodes", shows: ["all", "trouble"] });
 
+/** The nodes that the address asks for: one page of them. */
+async function foundBy(
+  { q, show, page }: ReturnType<typeof nodeList.read>,
+  all: readonly NodeView[],
+  pages: NodePages,
+): Promise<{ items: NodeEntry[]; total: number }> {
+  const asked = troubledFirst(all)
+    .filter((node) => node.name.toLowerCase().includes(q.toLowerCase()))
+    .filter((node) => show === "all" || troubleOf(node) !== null);
+  const first = (page - 1) * listPageSize;
+  return { items: await pages.entries(asked.slice(first, first + listPageSize)), total: asked.length };
+}
+
 function NodeList(p: {
   viewer: Viewer;
   all: readonly NodeView[];
-  entries: readonly NodeEntry[];
+  found: { items: readonly NodeEntry[]; total: number };
   state: ReturnType<typeof nodeList.read>;
   notices: Child;
   now: () => number;
 }) {
   const { viewer, all, state } = p;
   const { say, language } = viewer;
-  const shown = troubledFirst(all)
-    .filter((node) => node.name.toLowerCase().includes(state.q.toLowerCase()))
-    .filter((node) => state.show === "all" || troubleOf(node) !== null);
-  const entryOf = new Map(p.entries.map((entry) => [entry.node.name, entry]));
-  const rows = shown.flatMap(({ name }) => entryOf.get(name) ?? []);
   const troubled = all.filter((node) => troubleOf(node) !== null).length;
   return (
     <>
@@ -315,7 +324,8 @@ function NodeList(p: {
         address={nodeList}
         state={state}
         spec={nodeTable(viewer, p.now)}
-        found={{ items: rows }}
+        found={p.found}
+        live={listLive}
         label={say("nodes.title")}
         placeholder={say("nodes.filter")}
         segments={[

@@ -77,7 +77,6 @@ export function startRoutes(context: ControllerContext, service: NodeService): v
     query: listQuery({ sort: sortable, filters: { state: stateSchema } }),
     answer: { status: 200, schema: pageSchema(NodeBody) },
     async handle({ query, viewer }) {
-      const programs = await service.programs();
       const wanted = (await service.list())
         .filter((node) => query.state === undefined || node.state === query.state)
         .filter((node) => node.name.toLowerCase().includes((query.q ?? "").toLowerCase()));
@@ -86,6 +85,7 @@ export function startRoutes(context: ControllerContext, service: NodeService): v
       wanted.sort((a, b) => compare(a[field], b[field]) * (sort.startsWith("-") ? -1 : 1));
       const from = (query.page - 1) * query.pageSize;
       const items = wanted.slice(from, from + query.pageSize);
+      const programs = await service.programs(items.map(({ name }) => name));
       return {
         body: pageOf(
           items.map((node) => nodeBody(node, programs, viewer.say)),
@@ -105,7 +105,8 @@ export function startRoutes(context: ControllerContext, service: NodeService): v
     params: NodePath,
     answer: { status: 200, schema: NodeBody },
     async handle({ params, viewer }) {
-      return { body: nodeBody(await service.need(params.name), await service.programs(), viewer.say) };
+      const node = await service.need(params.name);
+      return { body: nodeBody(node, await service.programs([node.name]), viewer.say) };
     },
   });
 
@@ -124,7 +125,7 @@ export function startRoutes(context: ControllerContext, service: NodeService): v
     answer: { status: 200, schema: Type.Object({ node: NodeBody, task: Type.Null() }) },
     async handle({ params, body, viewer }) {
       const changed = await service.change(params.name, body);
-      const node = nodeBody(changed, await service.programs(), viewer.say);
+      const node = nodeBody(changed, await service.programs([changed.name]), viewer.say);
       return { body: { node, task: null } };
     },
   });

@@ -111,6 +111,13 @@ export class NodeService {
     return rows.map((row) => nodeView(row, this.context.clock));
   }
 
+  /** Those of these names that are heard of: neither offline nor unknown. */
+  async heardOf(names: readonly string[]): Promise<Set<string>> {
+    const since = this.context.clock.now() - timing.nodeOfflineMilliseconds;
+    const where = and(inArray(nodes.name, names), gte(nodes.heardAt, since));
+    return new Set(await this.context.store.values(nodes, nodes.name, { where }));
+  }
+
   async get(name: string): Promise<NodeView | null> {
     const row = await this.context.store.first(nodes, { where: eq(nodes.name, name) });
     return row ? nodeView(row, this.context.clock) : null;
@@ -123,10 +130,10 @@ export class NodeService {
     return node;
   }
 
-  /** What the road knows of each node, by name. */
-  async programs(): Promise<Map<string, NodeProgram>> {
+  /** What the road knows of these nodes, by name. */
+  async programs(names: readonly string[]): Promise<Map<string, NodeProgram>> {
     const recent = this.context.clock.now() - timing.refusalShownMilliseconds;
-    const known = await this.context.store.select(peers);
+    const known = await this.context.store.select(peers, { where: inArray(peers.name, names) });
     return new Map(
       known.map(({ name, version, refusal }) => {
         const isShown = refusal !== null && (refusal.own || refusal.at >= recent);

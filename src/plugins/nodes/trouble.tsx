@@ -1,6 +1,6 @@
 /** What is wrong with a node in words: for its row, its page, and the dashboard. */
 import type { Viewer } from "jimv";
-import { absoluteTime, bytes, type Child, Notice, type StateMark } from "jimv/ui";
+import { absoluteTime, bytes, type Child, Notice, type StateMark, timeOfDay } from "jimv/ui";
 import { lampName } from "./lamps.tsx";
 import { type NodeTrouble, type NodeView, troubleOf, usedPercent } from "./view.ts";
 
@@ -19,8 +19,7 @@ const halfDayMilliseconds = 12 * 3_600_000;
 
 /** When something began: the time of day, with the date where it is long ago. */
 function sinceText(language: Viewer["language"], time: number, now: number): string {
-  if (now - time > halfDayMilliseconds) return absoluteTime(language, time);
-  return `${new Intl.DateTimeFormat(language, { timeStyle: "medium", timeZone: "UTC" }).format(time)} UTC`;
+  return now - time > halfDayMilliseconds ? absoluteTime(language, time) : timeOfDay(language, time);
 }
 
 /** The sentence for a trouble. */
@@ -61,6 +60,7 @@ export function troubleText(node: NodeView, trouble: NodeTrouble, viewer: Viewer
     }
     case "down": {
       const down = node.lamps.find((lamp) => lamp.state === "down");
+      if (down?.name === "certificate") return say("nodes.trouble.certificate");
       return say("nodes.trouble.down", { lamp: down ? lampName(down.name, say) : "" });
     }
   }

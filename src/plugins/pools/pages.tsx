@@ -50,8 +50,9 @@ export function poolPages(needs: Needs): void {
     role: "reader",
     async count() {
       const sick = (await service.list()).filter((pool) => isBad(pool)).length;
-      return sick === 0 ? null : { text: String(sick), tone: "bad" };
+      return sick === 0 ? null : { text: String(sick), alarm: "bad" };
     },
+    changedBy: ({ topic }) => topic === "pool",
   });
   web.search(async (query, viewer) => {
     const found = (await service.list()).filter((pool) =>

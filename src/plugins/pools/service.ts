@@ -9,6 +9,8 @@ import {
   type EventRow,
   eq,
   fieldError,
+  Gathered,
+  inArray,
   insert,
   type PayloadOf,
   type PreparedTask,
@@ -45,12 +47,19 @@ type Ground = Pick<ControllerContext, "store" | "clock" | "tasks" | "commit" | "
 
 export class Pools implements PoolService {
   private readonly reconciledAt = new Map<string, number>();
+  /** By node: the pools that are set up there. */
+  private readonly ready: Gathered<string, Presence[]>;
 
   constructor(
     private readonly ground: Ground,
     private readonly nodes: Pick<NodeService, "list" | "get">,
     private readonly users: () => readonly PoolUsers[],
-  ) {}
+  ) {
+    this.ready = new Gathered(async (names) => {
+      const where = and(inArray(presences.nodeName, names), eq(presences.state, "ready"));
+      return Map.groupBy(await ground.store.select(presences, { where }), ({ nodeName }) => nodeName);
+    });
+  }
 
   async list(): Promise<PoolView[]> {
     const { store } = this.ground;
@@ -317,9 +326,8 @@ export class Pools implements PoolService {
   async heard(envelope: Envelope): Promise<ReportEffects> {
     const facts = readFacts(envelope.body);
     if (!facts) return { statements: [] };
-    const rows = await this.ground.store.select(presences, {
-      where: and(eq(presences.nodeName, envelope.node), eq(presences.state, "ready")),
-    });
+    const rows = (await this.ready.of(envelope.node)) ?? [];
+    if (rows.length === 0) return { statements: [] };
     const statements: Statement[] = [];
     const events: EventRow[] = [];
     const missing: Presence[] = [];

@@ -14,13 +14,15 @@ export function startLive(context: ControllerContext, service: TaskService): voi
     name: listLive,
     topics: ["task"],
     role: "reader",
-    async render({ key: id }, { viewer, key }) {
+    async render({ key: id }, { viewer, key, shown }) {
       const task = await service.get(id);
       if (!task) return [];
       const spec = taskTable(viewer, "tasks", now);
-      const row = await html(<TableRow spec={spec} row={task} lang={viewer.language} />);
       // New ones come on top of the plain list; elsewhere only rows that are there change.
       const isNew = taskList.isPlain(taskList.ofView(key)) && task.state === "queued" && task.attempts === 1;
+      if (isNew) shown.add(spec.rowId(task));
+      else if (!shown.has(spec.rowId(task))) return [];
+      const row = await html(<TableRow spec={spec} row={task} lang={viewer.language} />);
       return [isNew ? prepend("tasks-rows", row) : replace(spec.rowId(task), row)];
     },
   });

@@ -35,6 +35,7 @@ export function startPages(context: ControllerContext, service: TemplateService,
       const all = [...counts.values()].reduce((sum, n) => sum + n, 0);
       return all > 0 ? { text: String(all) } : null;
     },
+    changedBy: ({ topic }) => topic === "template",
   });
 
   web.search(async (q) => {

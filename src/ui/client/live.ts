@@ -2,6 +2,7 @@
  * The page's one live stream: reads server-sent events with fetch, puts their fragments into the page
  * through htmx's morphing, and keeps the lamp honest. Why not hx-sse: docs/adr/0004-live-stream.md.
  */
+import { mostRowsTold, rowMark } from "../../core/http/shown-rows.ts";
 import { all, csrf, word } from "./net.ts";
 
 /** The longest pause before trying again. */
@@ -16,6 +17,8 @@ let tries = 0;
 let wake: (() => void) | null = null;
 /** Ends the connection that is, because the page now asks for something else. */
 let turn: (() => void) | null = null;
+/** The rows that the server knows to be on the page; null while it sends the changes of all rows. */
+let told: Set<string> | null = null;
 
 function show(state: "live" | "connecting" | "lost", text: string): void {
   if (!lamp || lamp.dataset.lamp === state) return;
@@ -32,19 +35,21 @@ export function startLive(): void {
   void run();
 }
 
-/** A list was narrowed in the page: from now on only what belongs into it may come. */
+/** The rows of the lists that a live view keeps fresh. */
+const rowsShown = (): string[] => all("[data-view] tr[id]").map(({ id }) => id);
+
+/** A list was narrowed in the page, or has other rows: from now on only what belongs to these may come. */
 function follow(): void {
-  const { live } = document.body.dataset;
-  if (!live) return;
-  const url = new URL(live, location.href);
+  const url = new URL(document.body.dataset.live ?? "", location.href);
   const views = url.searchParams.getAll("view");
   const shown = all("[data-view]").map((table) => table.dataset.view ?? "");
-  const name = (view: string): string => view.split(":", 1)[0] ?? "";
+  const name = (view: string): string => view.replace(/:.*/, "");
   const now = views.map((view) => shown.find((other) => name(other) === name(view)) ?? view);
-  if (now.every((view, i) => view === views[i])) return;
+  const same = rowsShown().every((id) => told?.has(id) ?? true);
+  if (same && now.join() === views.join()) return;
   url.searchParams.delete("view");
   for (const view of now) url.searchParams.append("view", view);
-  document.body.dataset.live = url.pathname + url.search;
+  document.body.dataset.live = url.href;
   turn?.();
 }
 
@@ -70,15 +75,15 @@ async function run(): Promise<void> {
 /** One connection, from request to end. */
 async function connect(): Promise<"ended" | "lost" | "stop" | "turned"> {
   const abort = new AbortController();
-  let turned = false;
-  turn = () => {
-    turned = true;
-    abort.abort();
-  };
+  turn = () => abort.abort("turned");
   let timer = setTimeout(() => abort.abort(), silenceMs);
   try {
     const asked = performance.now();
-    const response = await fetch(document.body.dataset.live ?? "", {
+    const url = new URL(document.body.dataset.live ?? "", location.href);
+    const rows = rowsShown();
+    told = rows[0] && !rows[mostRowsTold] ? new Set(rows) : null;
+    if (told) url.searchParams.set("shown", rows.map(rowMark).join("."));
+    const response = await fetch(url, {
       signal: abort.signal,
       headers: {
         Accept: "text/event-stream",
@@ -91,13 +96,9 @@ async function connect(): Promise<"ended" | "lost" | "stop" | "turned"> {
       location.reload();
       return "stop";
     }
-    if (
-      !response.ok ||
-      !response.body ||
-      !response.headers.get("content-type")?.startsWith("text/event-stream")
-    )
+    if (!response.body || !response.headers.get("content-type")?.startsWith("text/event-stream"))
       return "lost";
-    show("live", word("live", { n: Math.max(1, Math.round(performance.now() - asked)) }));
+    show("live", word("live", { n: Math.ceil(performance.now() - asked) }));
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
     let rest = "";
     for (;;) {
@@ -110,7 +111,7 @@ async function connect(): Promise<"ended" | "lost" | "stop" | "turned"> {
       await take(blocks);
     }
   } catch (error) {
-    if (turned) return "turned";
+    if (abort.signal.reason === "turned") return "turned";
     throw error;
   } finally {
     clearTimeout(timer);
@@ -121,19 +122,22 @@ async function connect(): Promise<"ended" | "lost" | "stop" | "turned"> {
 async function take(blocks: string[]): Promise<void> {
   let text = "";
   for (const block of blocks) {
-    const data: string[] = [];
+    let data = "";
     let named = false;
     for (const line of block.split(/\r?\n/)) {
-      const [, field, value] = /^(\w+): ?(.*)$/.exec(line) ?? [];
-      if (field === "id") lastId = value ?? "";
-      else if (field === "data") data.push(value ?? "");
+      const [, field, value = ""] = /^(\w+): ?(.*)$/.exec(line) ?? [];
+      if (field === "id") lastId = value;
+      else if (field === "data") data += `${value}\n`;
       else if (field === "event") named = true;
     }
-    if (!named && data.length > 0) text += `${data.join("\n")}\n`;
+    if (!named) text += data;
   }
   if (text.includes("<hx-reload>")) return refresh();
-  for (const [change] of text.matchAll(/<hx-partial[\s\S]*?<\/hx-partial>/g))
+  for (const [change] of text.matchAll(/<hx-partial[\s\S]*?<\/hx-partial>/g)) {
+    // What the stream itself brings, the server knows of.
+    told?.add(/<tr id="([\w-]+)"/.exec(change)?.[1] ?? "");
     await put(change, document.body, "none");
+  }
 }
 
 async function put(text: string, target: Element, swap: string): Promise<void> {
