@@ -8,6 +8,8 @@ const remarks = ["", "", "team blue, until March", "数据库主机", "build mac
 const kinds = ["web", "db", "build", "mail", "Proxy"];
 
 const pick = <T>(list: readonly T[], i: number): T => list[i % list.length] as T;
+/** Guests on the first page of the list, the newest: those with the lowest numbers. */
+export const firstPage = 50;
 export const nodeName = (i: number): string => `node-${String(i).padStart(3, "0")}`;
 export const guestName = (i: number): string => `${pick(kinds, i)}-${String(i).padStart(5, "0")}`;
 const numbered = (prefix: string, i: number): string =>

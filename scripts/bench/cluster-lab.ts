@@ -1,10 +1,11 @@
 /** The controller, the servers and the nodes of the bench `cluster`, and what is measured of them. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { rowMark } from "../../src/core/http/shown-rows.ts";
 import type { Store } from "../../src/core/store/index.ts";
 import { timing } from "../../src/core/timing.ts";
 import type { Cluster, ClusterController } from "../../tests/support/cluster.ts";
-import { addGuests, nodeName } from "./cluster-ground.ts";
+import { addGuests, firstPage, guestUuid, nodeName } from "./cluster-ground.ts";
 import type { Hearing, Saying } from "./cluster-nodes.ts";
 import { followEvents } from "./product.ts";
 import { say, until } from "./shell.ts";
@@ -45,6 +46,21 @@ const looks = {
 } as const;
 export type Look = keyof typeof looks;
 
+/** Looks that have an aim of 50 ms. */
+export const aimed: readonly Look[] = [
+  "API, first page",
+  "API, search",
+  "page `/guests`",
+  "page `/guests`, search",
+];
+const aimedLooks = aimed.map((name) => [name, looks[name]] as const);
+/** Reports that are under way when the nodes stand still are applied within this. */
+const digestMilliseconds = 1_000;
+
+/** With a part of one guest's name, another one each turn. */
+const searched = (path: string, turn: number, guests: number): string =>
+  path.replace("{q}", String(((turn * 7919) % guests) + 100_000).slice(1));
+
 /** One process of nodes. */
 class NodesPart {
   readonly heard: Hearing[] = [];
@@ -54,7 +70,9 @@ class NodesPart {
     orderFile: string,
     private readonly onChange: (change: Extract<Hearing, { hear: "changed" }>) => void,
   ) {
-    this.child = Bun.spawn([process.execPath, join(import.meta.dir, "cluster-nodes.ts"), orderFile], {
+    // Nodes are machines of their own: here they have the processors when the controller and its servers leave them.
+    const program = [process.execPath, join(import.meta.dir, "cluster-nodes.ts"), orderFile];
+    this.child = Bun.spawn(["chrt", "--idle", "0", ...program], {
       stdin: "pipe",
       stdout: "pipe",
       stderr: "inherit",
@@ -148,6 +166,8 @@ export interface Round {
   toPage: number[];
   lags: number[];
   changes: number;
+  /** Those of guests on the open page. */
+  shownChanges: number;
   seconds: number;
   /** How much of a processor each process had. */
   processors: [string, number][];
@@ -258,10 +278,15 @@ export class Lab {
     }
   }
 
-  /** Follows what an open page is sent, until the answer is called. */
+  /** Opens the list's first page and follows what its stream brings, until the answer is called. */
   private async followPage(onRow: (uuid: string) => void): Promise<() => void> {
     const abort = new AbortController();
-    const answer = await fetch(`${this.controller.url}/events?view=guests`, {
+    const headers = { cookie: this.session };
+    const page = await (await fetch(`${this.controller.url}/guests`, { headers })).text();
+    const rows = [...page.matchAll(/<tr id="(guest-[0-9a-f-]{36})"/g)].map(([, id = ""]) => id);
+    if (rows.length !== firstPage) throw new Error(`the first page has ${rows.length} rows`);
+    const asked = new URLSearchParams({ view: "guests", shown: rows.map(rowMark).join(".") });
+    const answer = await fetch(`${this.controller.url}/events?${asked}`, {
       headers: { cookie: this.session },
       signal: abort.signal,
     });
@@ -311,8 +336,7 @@ export class Lab {
     const begun = performance.now();
     for (let turn = 0; performance.now() - begun < scale.seconds * 1000; turn++)
       for (const [name, path] of Object.entries(looks) as [Look, string][]) {
-        const q = String(((turn * 7919) % guests) + 100_000).slice(1);
-        times.set(name, [...(times.get(name) ?? []), await this.look(path.replace("{q}", q))]);
+        times.set(name, [...(times.get(name) ?? []), await this.look(searched(path, turn, guests))]);
         most = Math.max(most, rss(controller.program.pid));
         await Bun.sleep(lookPauseMilliseconds);
       }
@@ -324,17 +348,38 @@ export class Lab {
     await Bun.sleep(timing.heartbeatMilliseconds);
     for (const stop of stops) stop();
     const changes = nodes.changes.slice();
+    const first = new Set(Array.from({ length: firstPage }, (_, i) => guestUuid(i)));
     return {
       guests,
       times,
       lags,
       changes: changes.length,
+      shownChanges: changes.filter(({ uuid }) => first.has(uuid)).length,
       seconds,
       toApi: changes.flatMap(({ uuid, state, at }) => api.after(uuid, state, at)),
       toPage: changes.flatMap(({ uuid, at }) => page.after(uuid, null, at)),
       processors: Object.keys(pids).map((name, i) => [name, used[i] ?? 0]),
       rss: most,
     };
+  }
+
+  /**
+   * The same looks while no node says anything: what they take where they need not wait for the processor. Ends before
+   * the nodes count as silent.
+   */
+  async still(guests: number): Promise<Map<Look, number[]>> {
+    for (const pid of this.nodes.pids) process.kill(pid, "SIGSTOP");
+    try {
+      await Bun.sleep(digestMilliseconds);
+      const times = new Map<Look, number[]>();
+      const late = performance.now() + timing.nodeSilentMilliseconds - 2 * digestMilliseconds;
+      for (let turn = 0; performance.now() < late; turn++)
+        for (const [name, path] of aimedLooks)
+          times.set(name, [...(times.get(name) ?? []), await this.look(searched(path, turn, guests))]);
+      return times;
+    } finally {
+      for (const pid of this.nodes.pids) process.kill(pid, "SIGCONT");
+    }
   }
 
   /** Kills the controller, starts it when all nodes count as offline; seconds until so many are live again. */

@@ -21,7 +21,7 @@ import { redisAddress } from "../../src/program/redis-end.ts";
 import { version } from "../../src/program/version.ts";
 import { Machine } from "../../tests/world/machine.ts";
 import { PretendedProcess } from "../../tests/world/process.ts";
-import { guestName, guestUuid, nodeName } from "./cluster-ground.ts";
+import { firstPage, guestName, guestUuid, nodeName } from "./cluster-ground.ts";
 import { BenchHypervisor } from "./cluster-hypervisor.ts";
 
 export interface Order {
@@ -65,6 +65,8 @@ const pacePatienceMilliseconds = 10_000;
 /** A guest rests so long between two changes, so that each change is told from the next. */
 const restMilliseconds = 5_000;
 const tickMilliseconds = 10;
+/** Of the changes, those of the few guests on the first page of the list. */
+const shownShare = 0.05;
 const settlePauseMilliseconds = 200;
 
 const tell = (hearing: Hearing): void => void process.stdout.write(`${JSON.stringify(hearing)}\n`);
@@ -204,8 +206,10 @@ function addGuests(count: number): void {
   }
 }
 
-/** A guest of this process's nodes. */
+/** A guest of this process's nodes; now and then one of those that the open page shows. */
 function anyGuest(): number {
+  const shown = mine.filter((node) => node < firstPage);
+  if (Math.random() < shownShare) return shown[Math.floor(Math.random() * shown.length)] ?? 0;
   const node = mine[Math.floor(Math.random() * mine.length)] ?? 0;
   return node + order.nodes * Math.floor((Math.random() * (guests - node)) / order.nodes);
 }
@@ -233,8 +237,11 @@ async function settled(): Promise<void> {
 }
 
 let due = 0;
+let ticked = performance.now();
 realClock.every(tickMilliseconds, () => {
-  due += (perSecond * tickMilliseconds) / 1000;
+  const now = performance.now();
+  due += (perSecond * (now - ticked)) / 1000;
+  ticked = now;
   for (; due >= 1; due--) changeOne();
 });
 

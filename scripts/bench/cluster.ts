@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { openStore } from "../../src/core/store/index.ts";
 import { Cluster } from "../../tests/support/cluster.ts";
 import type { Bench, Section } from "./bench.ts";
-import { joinMilliseconds, Lab, type Look, Nodes, type Round, type Scale } from "./cluster-lab.ts";
+import { aimed, joinMilliseconds, Lab, type Look, Nodes, type Round, type Scale } from "./cluster-lab.ts";
 import type { Order } from "./cluster-nodes.ts";
 import { aim, digits, percentile, table } from "./figures.ts";
 import { say } from "./shell.ts";
@@ -17,13 +17,12 @@ const nodesOfProcess = 125;
 const mebibyte = 1024 ** 2;
 /** No database server of the last ten years has less memory than this. */
 const mariadb = ["--innodb-buffer-pool-size=256M", "--innodb-log-file-size=64M"];
-/** Looks that have an aim of 50 ms. */
-const aimed: readonly Look[] = ["API, first page", "API, search", "page `/guests`", "page `/guests`, search"];
 
 interface Figures {
   joined: number;
   configured: number;
   rounds: Round[];
+  still: Map<Look, number[]>;
   restart: [number, number][];
 }
 
@@ -63,11 +62,13 @@ export async function cluster(bench: Bench): Promise<Section> {
       had = guests;
       rounds.push(await lab.round(guests));
     }
+    say("the nodes stand still");
+    const still = await lab.still(had);
     say("the controller is killed and started again");
     const wanted = [...new Set([Math.min(restartNodes, scale.nodes), scale.nodes])];
     const seconds = await lab.restart(wanted);
     const restart = wanted.map((count, i): [number, number] => [count, seconds[i] ?? 0]);
-    return { title: "A large cluster", text: text(scale, { joined, configured, rounds, restart }) };
+    return { title: "A large cluster", text: text(scale, { joined, configured, rounds, still, restart }) };
   } finally {
     await nodes.stop();
     await store.close();
@@ -96,12 +97,27 @@ function roundText(scale: Scale, round: Round): string[] {
       ],
     ),
     "",
-    `- ${changes} changes, of which the API's stream told ${toApi.length} and the page showed ${toPage.length} (a row whose guest changed twice before it was sent is sent once)`,
+    `- ${changes} changes, of which the API's stream told ${toApi.length}; ${round.shownChanges} of guests on the open page, which showed ${toPage.length}`,
     `- processors: ${processors.map(([name, share]) => `${name} ${digits(share)}`).join(", ")}`,
     aim("the controller's RSS, most", round.rss / mebibyte, 1024, " MiB"),
     ...(guests === scale.moreGuests
       ? aimed.map((name) => aim(`${name}, p95`, percentile(times.get(name) ?? [], 0.95), 50, " ms"))
       : []),
+    "",
+  ];
+}
+
+/** The looks where nothing else wants the processor. */
+function stillText(guests: number, still: ReadonlyMap<Look, number[]>): string[] {
+  return [
+    `### ${guests} guests, and the nodes stand still`,
+    "",
+    table(
+      ["ms", "n", "p50", "p95", "p99", "max"],
+      [...still].map(([name, values]) => [name, String(values.length), ...quantiles(values)]),
+    ),
+    "",
+    ...[...still].map(([name, values]) => aim(`${name}, p95`, percentile(values, 0.95), 50, " ms")),
     "",
   ];
 }
@@ -117,10 +133,11 @@ function growth(rounds: readonly Round[]): string[] {
   return [`- median with ${many.guests} guests / with ${few.guests}: ${parts.join(", ")}`, ""];
 }
 
-function text(scale: Scale, { joined, configured, rounds, restart }: Figures): string {
+function text(scale: Scale, { joined, configured, rounds, still, restart }: Figures): string {
   return [
     ...rounds.flatMap((round) => roundText(scale, round)),
     ...growth(rounds),
+    ...stillText(scale.moreGuests, still),
     "### Nodes come",
     "",
     `- ${scale.nodes} machines joined, a few at a time, each with a token of its own: ${digits(joined)} s`,
@@ -132,11 +149,15 @@ function text(scale: Scale, { joined, configured, rounds, restart }: Figures): s
     ),
     "",
     `${scale.nodes} nodes in ${Math.ceil(scale.nodes / nodesOfProcess)} processes: JimV's own node side, agent and outbox (in memory) over the real road, each with a`,
-    "pretended hypervisor; heartbeats every 2 s, full lists and facts every 10 s. Guests pause and resume at random.",
-    "Controller (the executable), MariaDB, Redis, the nodes and the bench share this machine's processors, so the",
-    "controller has less than a machine of its own would give it. A stream of the API and one of an open list of",
-    "guests are followed all the time, and one person looks at a list every 0.1 s; times include the page's transfer.",
+    "pretended hypervisor; heartbeats every 2 s, full lists and facts every 10 s. Guests pause and resume at random,",
+    "every twentieth time one on the first page of the list. Controller (the executable), MariaDB, Redis, the nodes and",
+    "the bench share this machine's processors, so the controller has less than a machine of its own would give it; the",
+    "nodes, which elsewhere are machines of their own, yield to the others (SCHED_IDLE). A stream of the API and that of an",
+    "open first page of the list are followed all the time (a page hears of the rows that it shows), and one person looks",
+    "at a list every 0.1 s; times include the page's transfer.",
     "The controller is ended by SIGKILL and starts when every node counts as offline; it counts from its start.",
+    "Where the nodes stand still (their processes are stopped for some seconds) one look follows the other without a",
+    "pause: what a look takes by itself, where it waits for no processor.",
     "MariaDB is reached by its socket; it writes each commit but does not flush it to the disk.",
     "",
     "Not measured: networks between the machines, several controllers, hundreds of people.",
