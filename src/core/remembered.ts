@@ -8,22 +8,60 @@ export interface Remembered<T> {
   forget(): void;
 }
 
-/**
- * Keeps the answer of `ask` for `milliseconds`. A failure is not kept. Nor is it forgotten before it is `least` old: where
- * things change all the time every question would be asked anew otherwise.
- */
+/** How long an answer is kept, in milliseconds. */
+export interface Keeping {
+  /** So long it is as good as new. */
+  fresh: number;
+  /** Until it is so old whoever asks still gets it at once, and a new one is asked for aside. */
+  most: number;
+  /** It is not forgotten before: where things change all the time every question would be asked anew otherwise. */
+  least: number;
+}
+
+interface Kept<T> {
+  answer: Promise<T>;
+  from: number;
+  fresh: number;
+  most: number;
+}
+
+/** Keeps the answer of `ask`. A failure is not kept. */
 export function remembered<T>(
   clock: Pick<Clock, "now">,
-  milliseconds: number,
+  keeping: Keeping,
   ask: () => Promise<T>,
-  least = 0,
 ): Remembered<T> {
-  let kept: { answer: Promise<T>; from: number; until: number } | null = null;
-  const get = (): Promise<T> => {
-    if (kept && clock.now() < kept.until) return kept.answer;
+  let kept: Kept<T> | null = null;
+  let next: Kept<T> | null = null;
+  const begin = (): Kept<T> => {
     const from = clock.now();
-    const mine = { answer: ask(), from, until: from + milliseconds };
+    return { answer: ask(), from, fresh: from + keeping.fresh, most: from + keeping.most };
+  };
+  /** Asks aside; what is kept stays until the answer is there. */
+  const renew = (): void => {
+    if (next) return;
+    const mine = begin();
+    next = mine;
+    const settled = (isGood: boolean): void => {
+      if (next !== mine) return;
+      next = null;
+      if (isGood) kept = mine;
+    };
+    mine.answer.then(
+      () => settled(true),
+      () => settled(false),
+    );
+  };
+  const get = (): Promise<T> => {
+    const now = clock.now();
+    if (kept && now < kept.fresh) return kept.answer;
+    if (kept && now < kept.most) {
+      renew();
+      return kept.answer;
+    }
+    const mine = begin();
     kept = mine;
+    next = null;
     mine.answer.catch(() => {
       if (kept === mine) kept = null;
     });
@@ -31,7 +69,8 @@ export function remembered<T>(
   };
   return Object.assign(get, {
     forget: (): void => {
-      if (kept) kept.until = Math.min(kept.until, kept.from + least);
+      for (const each of [kept, next])
+        if (each) each.fresh = each.most = Math.min(each.most, each.from + keeping.least);
     },
   });
 }

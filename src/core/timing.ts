@@ -148,10 +148,15 @@ export const timing = {
   nodeOfflineMilliseconds: 20_000,
   /** A node whose clock is further off the controller's is marked. Longer than a heartbeat is under way. */
   nodeClockMilliseconds: 30_000,
-  /** Figures in the navigation that are remembered are at most so old; what is known to change one shows at once. */
+  /**
+   * Figures in the navigation are asked for anew after this, aside: the page that asks takes the one that is known. What is
+   * known to change one shows at once …
+   */
   navFigureMilliseconds: 2_000,
   /** … but not within this: where hundreds of guests change a second every page would count them all again. */
   navFigureLeastMilliseconds: 200,
+  /** No page shows an older one. */
+  navFigureMostMilliseconds: 5_000,
   /** A node asks libvirtd for its slow facts (versions, pool, networks) so often. */
   nodeFactsMilliseconds: 10_000,
   /** The leader looks so often whether a node fell silent or came back. */

@@ -176,9 +176,12 @@ class Server {
     }
     const figure = remembered(
       this.options.clock,
-      timing.navFigureMilliseconds,
+      {
+        fresh: timing.navFigureMilliseconds,
+        most: timing.navFigureMostMilliseconds,
+        least: timing.navFigureLeastMilliseconds,
+      },
       () => count(),
-      timing.navFigureLeastMilliseconds,
     );
     const deaf = this.hub.listen((events) => {
       if (events.some(changedBy)) figure.forget();
