@@ -10,6 +10,8 @@ import { Cluster } from "./lab.ts";
 
 setDefaultTimeout(180_000);
 
+const libvirtTlsPort = 16514;
+
 let cluster: Cluster;
 let templateId: string;
 
@@ -134,46 +136,60 @@ test("a node is emptied for maintenance, takes nothing, and takes guests again a
   expect(await places("back")).toEqual(["node-1 running"]);
 });
 
-/** Begins a migration, kills JimV on the node that it leaves, and waits until libvirt alone has ended it. */
-async function migrateUnheard(name: string, uuid: string): Promise<string> {
-  const { agent } = cluster.worker(0);
+/** Begins a migration and kills JimV on the node that it leaves. */
+async function leaveUnheard(name: string, uuid: string): Promise<string> {
   type Begun = { task: { id: string } };
   const body = { nodeName: "node-2", bandwidthMiBs: 1 };
   const { task } = await cluster.ask<Begun>("POST", `/guests/${uuid}/migrate`, body);
   await until("it is on its way", 60_000, async () => (await places(name)).length === 2);
-  await agent.kill();
-  // The other node runs it a moment before this one has let it go.
-  await until("it runs there alone", 60_000, async () => (await places(name)).join() === "node-2 running");
-  // It was sent as often as it may.
-  await cluster.services.query(`update tasks set attempts = 20 where id = '${task.id}'`);
+  await cluster.worker(0).agent.kill();
   return task.id;
 }
 
-/** It runs once, is defined once, and its console's port is the one that QEMU listens on there. */
-async function isOnce(name: string, uuid: string): Promise<void> {
-  expect(await places(name)).toEqual(["node-2 running"]);
-  const guest = await cluster.ask<{ vncPort: number }>("GET", `/guests/${uuid}`);
-  expect(guest).toMatchObject({ nodeName: "node-2", state: "running" });
-  const { node } = cluster.worker(1);
-  const display = (await node.virsh("domdisplay", "--type", "vnc", name)).trim();
-  expect(display).toEndWith(`:${guest.vncPort - 5900}`);
-}
-
-for (const [name, isDefinedHere] of [
-  ["unheard", true],
-  ["vanished", false],
-] as const)
-  test(`a guest whose migration ended unheard, ${isDefinedHere ? "also defined" : "gone"} where it was, is adopted where it runs`, async () => {
-    const uuid = await create(name, { poolId: cluster.sharedPoolId });
-    const { node, agent } = cluster.worker(0);
+/** How a migration may end unheard: what becomes of the guest where it was, and what the list says of it there. */
+const unheardEnds = {
+  async "also defined"(name: string, xml: string) {
+    const { node } = cluster.worker(0);
     const definition = "/srv/definition.xml";
-    const xml = await node.virsh("dumpxml", "--inactive", "--security-info", name);
     writeFileSync(fileOn(0, definition), xml);
-    const task = await migrateUnheard(name, uuid);
-    if (isDefinedHere) await node.virsh("define", fileOn(0, definition));
-    await agent.start();
+    // The other node runs it a moment before this one has let it go.
+    await until("it runs there alone", 60_000, async () => (await places(name)).join() === "node-2 running");
+    await node.virsh("define", fileOn(0, definition));
+    return "off";
+  },
+  async gone(name: string) {
+    await until("it runs there alone", 60_000, async () => (await places(name)).join() === "node-2 running");
+    return "failed";
+  },
+  async paused(name: string) {
+    // The other node runs it, and the answer that says so is lost with libvirtd.
+    const { node } = cluster.worker(0);
+    const { machine } = cluster.worker(1).node;
+    await until("its memory is on its way", 60_000, async () => {
+      const [, sent] = /Memory processed:\s+([\d.]+)/.exec(await node.virsh("domjobinfo", name)) ?? [];
+      return Number(sent ?? 0) > 0;
+    });
+    await machine.mute(libvirtTlsPort);
+    await until("it runs there", 60_000, async () => (await places(name)).includes("node-2 running"));
+    await node.libvirtd.kill();
+    await machine.mute(null);
+    await node.startLibvirtd();
+    await until("it is paused here", 60_000, async () => (await places(name)).includes("node-1 paused"));
+    return "paused";
+  },
+} satisfies Record<string, (name: string, xml: string) => Promise<string>>;
+
+for (const [end, make] of Object.entries(unheardEnds))
+  test(`a guest whose migration ended unheard, ${end} where it was, is adopted where it runs`, async () => {
+    const name = `unheard-${end.replace(" ", "-")}`;
+    const uuid = await create(name, { poolId: cluster.sharedPoolId });
+    const xml = await cluster.worker(0).node.virsh("dumpxml", "--inactive", "--security-info", name);
+    const task = await leaveUnheard(name, uuid);
+    const state = await make(name, xml);
+    // It was sent as often as it may.
+    await cluster.services.query(`update tasks set attempts = 20 where id = '${task}'`);
+    await cluster.worker(0).agent.start();
     expect(await cluster.ended(task)).toMatchObject({ state: "failed", error: { word: "task.interrupted" } });
-    const state = isDefinedHere ? "off" : "failed";
     await until(`it is ${state} in the list`, 60_000, async () => {
       const guest = await cluster.ask<{ state: string }>("GET", `/guests/${uuid}`);
       return guest.state === state;
@@ -185,13 +201,19 @@ for (const [name, isDefinedHere] of [
       return items.some((domain) => domain.uuid === uuid && domain.kind === "orphan");
     });
     const status = 409;
-    expect(await cluster.api("POST", `/guests/${uuid}/start`)).toMatchObject({ status });
+    for (const action of ["start", "resume"])
+      expect(await cluster.api("POST", `/guests/${uuid}/${action}`)).toMatchObject({ status });
     expect(await cluster.api("DELETE", `/guests/${uuid}`, { force: true })).toMatchObject({ status });
     expect(await cluster.api("POST", `/guests/${uuid}/migrate`, { nodeName: "node-3" })).toMatchObject({
       status,
     });
     await migrate(uuid, "node-2");
-    await isOnce(name, uuid);
+    expect(await places(name)).toEqual(["node-2 running"]);
+    expect(await cluster.ask("GET", `/guests/${uuid}`)).toMatchObject({
+      nodeName: "node-2",
+      state: "running",
+    });
+    expect(await cluster.screen(uuid)).toBe(`QEMU (${name})`);
   });
 
 test("nothing is left over", async () => {

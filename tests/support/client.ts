@@ -1,5 +1,6 @@
 /** The API of a running program, as an administrator uses it. */
 import { randomPassword } from "../../src/core/vault.ts";
+import { desktopName } from "./vnc.ts";
 
 export interface Answer<T = Record<string, unknown>> {
   status: number;
@@ -62,6 +63,14 @@ export abstract class Client {
     if (answer.status >= 300)
       throw new Error(`${method} ${path} answered ${answer.status}: ${JSON.stringify(answer.body)}`);
     return answer.body;
+  }
+
+  /** What the screen is called that a guest's console shows; the password of the console opens it. */
+  async screen(uuid: string): Promise<string> {
+    type Ticket = { ticket: string; password: string; socketUrl: string };
+    const { ticket, password, socketUrl } = await this.ask<Ticket>("POST", `/guests/${uuid}/console-tickets`);
+    const url = `${this.url.replace(/^http/, "ws")}${socketUrl}?ticket=${ticket}`;
+    return desktopName(url, { headers: { authorization: `Bearer ${this.token}` }, password });
   }
 
   private async makeToken(): Promise<string> {
