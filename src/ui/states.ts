@@ -44,6 +44,7 @@ const guest = {
   foreign: { mark: "lock", tone: "quiet", word: "state.guest.foreign" },
   queued: { mark: "clock", tone: "quiet", word: "state.guest.queued" },
   unknown: { mark: "unknown", tone: "quiet", word: "state.guest.unknown" },
+  vanished: { mark: "unknown", tone: "bad", word: "state.guest.vanished" },
 } as const satisfies Record<string, Look>;
 
 const task = {

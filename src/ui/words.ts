@@ -20,6 +20,7 @@ export const uiWords = defineWords({
     "state.guest.foreign": "Foreign, read-only",
     "state.guest.queued": "Queued",
     "state.guest.unknown": "Node offline",
+    "state.guest.vanished": "Gone from its node",
     // Tasks
     "state.task.queued": "Waiting",
     "state.task.running": "Running",
@@ -257,6 +258,7 @@ export const uiWords = defineWords({
     "state.guest.foreign": "外部虚拟机，只读",
     "state.guest.queued": "排队中",
     "state.guest.unknown": "节点离线",
+    "state.guest.vanished": "节点上已不存在",
     "state.task.queued": "等待中",
     "state.task.running": "进行中",
     "state.task.succeeded": "已完成",

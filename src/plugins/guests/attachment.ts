@@ -18,7 +18,7 @@ import { diskTarget } from "./naming.ts";
 import type { Ground } from "./needs.ts";
 import { type Guest, guests } from "./schema.ts";
 import type { Guests } from "./service.ts";
-import { type GuestState, killable, whyNot } from "./states.ts";
+import { type GuestState, killable, refusalOf } from "./states.ts";
 import { attachDisk, detachDisk } from "./tasks.ts";
 
 /** Disks change while the guest is off: pulling one out of a running guest needs its consent. */
@@ -135,7 +135,7 @@ export class Attachment implements DiskAttachment {
 function demandOff(guest: Guest): void {
   if (idleStates.includes(guest.state)) return;
   const runs = killable.includes(guest.state);
-  throw new AppError("conflict", runs ? "guests.diskWhileRunning" : whyNot[guest.state], {
+  throw new AppError("conflict", runs ? "guests.diskWhileRunning" : refusalOf(guest), {
     name: guest.name,
   });
 }

@@ -444,6 +444,10 @@ describe("guests", () => {
     machine.domains.delete(web.uuid);
     await world.clock.advance(15_000);
     expect(await guest("web")).toMatchObject({ state: "failed", failedWord: "guests.vanished" });
+    expect(await world.guestService.get(web.uuid)).toMatchObject({ shown: "vanished", actions: ["delete"] });
+    expect(await refusal(world.guestService.act(web.uuid, "start", someone))).toMatchObject(
+      like("conflict", "guests.is.vanished"),
+    );
     if (domain) machine.domains.set(web.uuid, domain);
     await world.clock.advance(15_000);
     expect(await guest("web")).toMatchObject({ state: "running", failedWord: null });

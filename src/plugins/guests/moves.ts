@@ -35,10 +35,10 @@ import {
 import { diskEvent, guestEvent, portsTaken } from "./creation.ts";
 import { freePorts } from "./naming.ts";
 import type { Ground, PlaceableNode } from "./needs.ts";
-import { changeGuest, hasVanished, releasedSet, stateSet } from "./observation.ts";
+import { changeGuest, releasedSet, stateSet } from "./observation.ts";
 import { refusal } from "./placement.ts";
 import { foreignDomains, type Guest, guestInterfaces, guests } from "./schema.ts";
-import { allows, residentStates, whyNot } from "./states.ts";
+import { allows, hasVanished, refusalOf, residentStates } from "./states.ts";
 
 /** How often a move is booked anew when somebody else took a place or a port meanwhile. */
 const bookingTries = 20;
@@ -289,6 +289,6 @@ export class Moves implements GuestMoves {
   private async demanded(guest: Guest): Promise<Guest> {
     if (allows(guest.state, "migrate")) return guest;
     if (hasVanished(guest) && (await this.service.elsewhere(guest)) !== null) return guest;
-    throw new AppError("conflict", whyNot[guest.state], { name: guest.name });
+    throw new AppError("conflict", refusalOf(guest), { name: guest.name });
   }
 }

@@ -23,7 +23,7 @@ import {
 import { guestEvent } from "./creation.ts";
 import type { Ground } from "./needs.ts";
 import { type ForeignDomain, foreignDomains, type Guest, guests } from "./schema.ts";
-import { type GuestState, type Observed, stateAfter } from "./states.ts";
+import { type GuestState, hasVanished, type Observed, stateAfter, vanishedWord } from "./states.ts";
 
 const StateName = Type.Union([
   Type.Literal("running"),
@@ -80,12 +80,6 @@ export function releasedSet(guest: Guest, fallback: Observed | null, at: number)
   if (observed === "absent") return vanishedSet(guest, at);
   return stateSet(guest, observed, at);
 }
-
-const vanishedWord = "guests.vanished";
-
-/** Whether its node said that it has no such domain, though it should. */
-export const hasVanished = ({ state, failedWord }: Pick<Guest, "state" | "failedWord">): boolean =>
-  state === "failed" && failedWord === vanishedWord;
 
 function vanishedSet(guest: Guest, at: number): GuestSet {
   return {

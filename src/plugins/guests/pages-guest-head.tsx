@@ -28,7 +28,7 @@ import {
   runningTask,
 } from "./pages-parts.tsx";
 import type { GuestDetails } from "./schema.ts";
-import type { GuestDetail, GuestTask } from "./views.ts";
+import { type GuestDetail, type GuestTask, isGone } from "./views.ts";
 import { wordsOf } from "./words-pages.ts";
 
 /** Everything that the page shows. */
@@ -135,7 +135,7 @@ export function GuestNow({ scene, viewer }: { scene: GuestScene; viewer: Viewer 
       {guest.error ? (
         <Notice
           tone="bad"
-          title={t("guests.page.failed")}
+          title={t(isGone(guest) ? "guests.page.vanished" : "guests.page.failed")}
           actions={
             !act ? null : rescue ? (
               <Button size="small" icon={rescue.icon} dialogUrl={`${hrefOf(guest.uuid)}/${pathOf(rescue)}`}>
@@ -149,7 +149,7 @@ export function GuestNow({ scene, viewer }: { scene: GuestScene; viewer: Viewer 
           }
         >
           {viewer.say(guest.error.word, guest.error.args)}{" "}
-          {rescue ? null : t("guests.page.failedClean", { node: guest.nodeName })}
+          {isGone(guest) ? null : t("guests.page.failedClean", { node: guest.nodeName })}
         </Notice>
       ) : null}
       {guest.tasks

@@ -20,7 +20,6 @@ import { disks } from "../disks/index.ts";
 import { guestBadges } from "./contract.ts";
 import { bookedAddresses } from "./joining.ts";
 import type { Ground, GuestNeeds } from "./needs.ts";
-import { hasVanished } from "./observation.ts";
 import { needOrphan, twinsOf } from "./orphans.ts";
 import type { GuestListQuery, guestSorts } from "./requests.ts";
 import {
@@ -32,7 +31,7 @@ import {
   guestInterfaces,
   guests,
 } from "./schema.ts";
-import { type GuestState, guestGroups } from "./states.ts";
+import { type GuestState, guestGroups, hasVanished } from "./states.ts";
 import { createGuest, initGuest, shutdownGuest, startGuest } from "./tasks.ts";
 import { foundElsewhere, type GuestDetail, type GuestView, guestDetail, guestView } from "./views.ts";
 import { type VncHolder, vncCounts, vncHolders } from "./vnc-ports.ts";

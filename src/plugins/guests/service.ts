@@ -36,7 +36,7 @@ import { removeOrphan, twinOf } from "./orphans.ts";
 import { GuestReading } from "./reading.ts";
 import type { ChangeGuest, CreateGuest, DeleteGuest } from "./requests.ts";
 import { type Guest, guests } from "./schema.ts";
-import { type Action, allows, killable, whyNot } from "./states.ts";
+import { type Action, allows, killable, refusalOf } from "./states.ts";
 import {
   deleteGuest,
   forceRebootGuest,
@@ -276,7 +276,7 @@ export class Guests extends GuestReading implements GuestService {
     const guest = await this.row(uuid);
     demand(guest, "console");
     const { name, nodeName, vncPort, vncListen } = guest;
-    if (vncPort === null) throw new AppError("conflict", whyNot[guest.state], { name });
+    if (vncPort === null) throw new AppError("conflict", refusalOf(guest), { name });
     const password = this.ground.vault.unseal(guest.vncPasswordSealed);
     return { uuid, name, nodeName, port: vncPort, listen: vncListen, password };
   }
@@ -382,5 +382,5 @@ export class Guests extends GuestReading implements GuestService {
 
 /** @throws AppError conflict with the reason when the guest's state does not allow the action */
 function demand(guest: Guest, action: Action): void {
-  if (!allows(guest.state, action)) throw new AppError("conflict", whyNot[guest.state], { name: guest.name });
+  if (!allows(guest.state, action)) throw new AppError("conflict", refusalOf(guest), { name: guest.name });
 }

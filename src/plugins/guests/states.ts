@@ -85,6 +85,22 @@ export const whyNot = {
   failed: "guests.is.failed",
 } as const satisfies Record<GuestState, string>;
 
+/** Of a guest whose node said that it has no such domain, though it should; tells `failed` ones apart. */
+export const vanishedWord = "guests.vanished";
+
+interface Standing {
+  state: GuestState;
+  failedWord: string | null;
+}
+
+/** Whether its node said that it has no such domain, though it should. */
+export const hasVanished = ({ state, failedWord }: Standing): boolean =>
+  state === "failed" && failedWord === vanishedWord;
+
+/** Why something is not allowed just now: a sentence that says what to do. */
+export const refusalOf = (guest: Standing): string =>
+  hasVanished(guest) ? "guests.is.vanished" : whyNot[guest.state];
+
 export function allows(state: GuestState, action: Action): boolean {
   return (allowed[state] as readonly Action[]).includes(action);
 }

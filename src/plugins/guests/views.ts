@@ -9,9 +9,11 @@ import {
   type GuestState,
   guestActions,
   guestStates,
+  hasVanished,
   type Init,
   type InitState,
   type OsFamily,
+  vanishedWord,
 } from "./states.ts";
 
 /** A word with its arguments: each reader gets their own language. */
@@ -53,7 +55,7 @@ export interface GuestView {
   icon: string | null;
   state: GuestState;
   /** What to show: the state, or `unknown` while the node is offline, or `queued` while its creation waits. */
-  shown: GuestState | "unknown" | "queued";
+  shown: GuestState | "unknown" | "queued" | "vanished";
   wantedState: "running" | "off";
   /** Why it failed, null unless `state` is `failed`. */
   error: Said | null;
@@ -134,7 +136,7 @@ export const GuestSchema = Type.Object({
   templateId: nullable(Type.String()),
   templateName: Type.String(),
   state: literals(guestStates),
-  shown: literals([...guestStates, "unknown", "queued"]),
+  shown: literals([...guestStates, "unknown", "queued", "vanished"]),
   wantedState: literals(["running", "off"]),
   error: nullable(SaidSchema),
   vcpus: Type.Integer(),
@@ -262,7 +264,8 @@ export function guestView(
   },
 ): GuestView {
   const creation = of.tasks.find((task) => task.kind === "guests.create");
-  const shown = of.nodeOffline ? "unknown" : creation?.state === "queued" ? "queued" : guest.state;
+  const queued = creation?.state === "queued" ? "queued" : null;
+  const shown = of.nodeOffline ? "unknown" : hasVanished(guest) ? "vanished" : (queued ?? guest.state);
   return {
     uuid: guest.uuid,
     name: guest.name,
@@ -309,11 +312,17 @@ export function guestView(
   };
 }
 
+const elsewhereWord = "guests.foundElsewhere";
+
 /** One that is gone from its node, but which another node has: what to do is to migrate it to there. */
 export function foundElsewhere(guest: GuestView, other: string): GuestView {
   const args = { name: guest.name, node: guest.nodeName, other };
-  return { ...guest, error: { word: "guests.foundElsewhere", args }, actions: ["migrate"] };
+  return { ...guest, error: { word: elsewhereWord, args }, actions: ["migrate"] };
 }
+
+/** Whether it is gone from its node; else one in the state `failed` was never created. */
+export const isGone = ({ error }: Pick<GuestView, "error">): boolean =>
+  error?.word === vanishedWord || error?.word === elsewhereWord;
 
 export function guestDetail(
   view: GuestView,

@@ -69,6 +69,7 @@ export const pageTexts = {
     "guests.page.overview": "Overview",
     "guests.page.queuedBehind": "Waits for its turn on {node}",
     "guests.page.failed": "The creation failed.",
+    "guests.page.vanished": "The guest is gone from its node.",
     "guests.page.failedClean":
       "Nothing of it is left on {node}. Delete the guest, mend the reason, and create it again.",
     "guests.page.emulated": "Software emulation.",
@@ -250,6 +251,7 @@ export const pageTexts = {
     "guests.page.overview": "概况",
     "guests.page.queuedBehind": "正在 {node} 上排队",
     "guests.page.failed": "创建失败。",
+    "guests.page.vanished": "节点上已不存在该虚拟机。",
     "guests.page.failedClean": "{node} 上没有任何残留。请删除该虚拟机，排除原因后重新创建。",
     "guests.page.emulated": "软件模拟。",
     "guests.page.emulatedText": "{node} 没有可用的 KVM，该虚拟机由 QEMU 模拟运行，速度较慢。",

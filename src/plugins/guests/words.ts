@@ -64,6 +64,7 @@ export const guestsWords = defineWords({
     "guests.is.deleting": "{name} is being deleted.",
     "guests.is.failed":
       "{name} could not be created, so there is nothing to use. Delete it and create it anew.",
+    "guests.is.vanished": "{name} is gone from its node. Look at its page: it says what can be done.",
     "guests.busy": "Another task is at work on {name}. Wait until it has ended; the guest's page shows it.",
     "guests.changing": "The guest changes just now. Look at its state, then try again.",
     "guests.notFound": "There is no guest {uuid}. It may have been deleted.",
@@ -74,7 +75,7 @@ export const guestsWords = defineWords({
     "guests.foundElsewhere":
       "{name} is gone from {node}, but {other} has it: a migration there ended unheard, or somebody moved it outside of JimV. Migrate it to {other}: both nodes are looked at, and it stays where it is.",
     "guests.vanished":
-      "Its domain is gone from node {node}: somebody removed it outside of JimV. Delete the guest; its disks go along.",
+      "Node {node} has no such domain any more: somebody removed it outside of JimV. If it is defined there again (virsh define), JimV takes it back. Else delete the guest; its disks go along.",
     "guests.deleteRunning": "{name} runs. Shut it down first, or delete it with force.",
     "guests.stillRuns": "{name} still runs on its node. Shut it down first, or delete it with force.",
     "guests.noOrphan": "There is no orphan {uuid} any more. Load the list again.",
@@ -220,6 +221,7 @@ export const guestsWords = defineWords({
     "guests.is.migrating": "{name} 正在迁移到其他节点，请等待迁移完成。",
     "guests.is.deleting": "{name} 正在删除。",
     "guests.is.failed": "{name} 未能创建，无法使用。请删除后重新创建。",
+    "guests.is.vanished": "{name} 在节点上已不存在。请查看虚拟机页面，其中说明了如何处理。",
     "guests.busy": "{name} 上有其他任务正在进行，请等待其结束；虚拟机页面可查看该任务。",
     "guests.changing": "虚拟机状态正在变化，请查看其状态后重试。",
     "guests.notFound": "没有虚拟机 {uuid}，可能已被删除。",
@@ -229,7 +231,7 @@ export const guestsWords = defineWords({
     "guests.foundElsewhere":
       "{name} 已不在 {node} 上，但 {other} 上有该虚拟机：没有收到一次迁移的结果，或有人在 JimV 之外移动了它。请将它迁移到 {other}：会查看两边，它保留在所在的一边。",
     "guests.vanished":
-      "它在节点 {node} 上的虚拟机定义已不存在：有人在 JimV 之外将其移除。请删除该虚拟机，其磁盘会一并删除。",
+      "节点 {node} 上已没有该虚拟机的定义：有人在 JimV 之外将其移除。如在该节点上重新定义（virsh define），JimV 会自动接管；否则请删除该虚拟机，其磁盘会一并删除。",
     "guests.deleteRunning": "{name} 正在运行。请先关机，或选择强制删除。",
     "guests.stillRuns": "{name} 仍在节点上运行。请先关机，或选择强制删除。",
     "guests.noOrphan": "无主虚拟机 {uuid} 已不存在，请重新加载列表。",

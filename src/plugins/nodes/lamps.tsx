@@ -33,6 +33,11 @@ function worstOfEach(lamps: readonly LaneStatus[]): LaneStatus[] {
   return [...worst.values()];
 }
 
+/** A certificate does not stop; it ends. */
+function wordOf(lamp: LaneStatus, say: Viewer["say"]): { word?: string } {
+  return lamp.name === "certificate" && lamp.state === "down" ? { word: say("nodes.lamp.ending") } : {};
+}
+
 /** All kinds of workers, one line each. */
 export function LampList({ lamps, viewer }: { lamps: readonly LaneStatus[]; viewer: Viewer }) {
   const { say, language } = viewer;
@@ -43,7 +48,7 @@ export function LampList({ lamps, viewer }: { lamps: readonly LaneStatus[]; view
         label: lampName(lamp.name, say),
         value: (
           <>
-            <StateMark kind="worker" state={lamp.state} lang={language} />{" "}
+            <StateMark kind="worker" state={lamp.state} lang={language} {...wordOf(lamp, say)} />{" "}
             {lamp.call !== null && lamp.since !== null && lamp.state === "stuck" ? (
               <span class="hint">
                 {lamp.call} · <Time lang={language} at={lamp.since} />

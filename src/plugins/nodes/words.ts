@@ -133,6 +133,7 @@ export const nodesWords = defineWords({
     "nodes.lamp.tasks": "Tasks",
     "nodes.lamp.outbox": "Outbox",
     "nodes.lamp.certificate": "Certificate",
+    "nodes.lamp.ending": "Ends soon, or has ended",
     "nodes.recentTasks": "Its last tasks",
     "nodes.allTasks": "All tasks",
 
@@ -278,6 +279,7 @@ export const nodesWords = defineWords({
     "nodes.lamp.tasks": "任务",
     "nodes.lamp.outbox": "发件箱",
     "nodes.lamp.certificate": "证书",
+    "nodes.lamp.ending": "即将到期或已到期",
     "nodes.recentTasks": "最近任务",
     "nodes.allTasks": "全部任务",
 
