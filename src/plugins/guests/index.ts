@@ -80,7 +80,7 @@ export const guestsPlugin = definePlugin({
     context.slots.add(nodeKeepers, guestKeeper(context));
     context.slots.add(nameCarriers, carryGuests);
     context.slots.add(vncRangeGuards, (node, range) => guardVncRange(context, node, range));
-    context.slots.add(guestCounters, () => service.countsByNode());
+    context.slots.add(guestCounters, (names) => service.countsByNode(names));
     context.slots.add(templateUsers, async (templateId) => {
       const linked = await context.store.select(disks, { where: eq(disks.linkedTemplateId, templateId) });
       const creating = await context.store.select(guests, {

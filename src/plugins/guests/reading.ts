@@ -181,12 +181,13 @@ export class GuestReading {
     return (await this.counted.of("all")) ?? new Map();
   }
 
-  /** Guests by node: how many run, and how many there are. */
-  async countsByNode(): Promise<Map<string, { running: number; total: number }>> {
+  /** Guests of these nodes: how many run, and how many there are. */
+  async countsByNode(names: readonly string[]): Promise<Map<string, { running: number; total: number }>> {
     const { store } = this.ground;
+    const there = inArray(guests.nodeName, names);
     const [total, running] = await Promise.all([
-      store.countBy(guests, guests.nodeName),
-      store.countBy(guests, guests.nodeName, eq(guests.state, "running")),
+      store.countBy(guests, guests.nodeName, there),
+      store.countBy(guests, guests.nodeName, and(there, eq(guests.state, "running"))),
     ]);
     return new Map(
       [...total].map(([node, count]) => [node, { running: running.get(node) ?? 0, total: count }]),

@@ -67,8 +67,10 @@ export {
 /** By this key other plugins ask for the nodes. */
 export const nodeService: ServiceKey<NodeService> = serviceKey("nodes");
 
-/** Guests on nodes, for the list and the detail: who has guests adds a counter. */
-export type GuestCounter = () => Promise<ReadonlyMap<string, { running: number; total: number }>>;
+/** Guests on these nodes, for the list and the detail: who has guests adds a counter. */
+export type GuestCounter = (
+  names: readonly string[],
+) => Promise<ReadonlyMap<string, { running: number; total: number }>>;
 export const guestCounters: ServiceKey<GuestCounter> = serviceKey("nodes.guestCounters");
 
 export const nodesPlugin = definePlugin({
@@ -103,10 +105,10 @@ export const nodesPlugin = definePlugin({
     const door = context.find(clusterDoor);
     const takeover = new Takeover(context, service, door);
     const formerNames = (node: string): Promise<string[]> => takeover.formerNames(node);
-    const countGuests = async () => {
+    const countGuests = async (names: readonly string[]) => {
       const counters = context.slots.all(guestCounters);
       if (counters.length === 0) return null;
-      const counts = await Promise.all(counters.map((counter) => counter()));
+      const counts = await Promise.all(counters.map((counter) => counter(names)));
       return new Map(counts.flatMap((count) => [...count]));
     };
     const pages = nodePages(context, service, {

@@ -23,8 +23,10 @@ import { type NodeService, NodeSettings } from "./service.ts";
 import { type NodeEntry, nodeHref, nodeTable, troubledFirst } from "./table.tsx";
 import { type NodeView, troubleOf } from "./view.ts";
 
-/** Guests per node from whoever counts them; null where nobody does. */
-export type CountGuests = () => Promise<ReadonlyMap<string, { running: number; total: number }> | null>;
+/** Guests of these nodes from whoever counts them; null where nobody does. */
+export type CountGuests = (
+  names: readonly string[],
+) => Promise<ReadonlyMap<string, { running: number; total: number }> | null>;
 
 const tasksShown = 8;
 /** The live view of the list. */
@@ -51,7 +53,7 @@ export function nodePages(context: ControllerContext, service: NodeService, othe
   const entries = async (nodes: readonly NodeView[]): Promise<NodeEntry[]> => {
     if (nodes.length === 0) return [];
     const names = nodes.map(({ name }) => name);
-    const [programs, guests] = await Promise.all([service.programs(names), others.count()]);
+    const [programs, guests] = await Promise.all([service.programs(names), others.count(names)]);
     return nodes.map((node) => ({
       node,
       version: programs.get(node.name)?.version ?? "",
