@@ -30,7 +30,10 @@ describe("a cluster", () => {
     async () => {
       const token = await controller.joinToken();
       const node = cluster.node("alpha");
+      const list = await controller.stream("/events?view=nodes");
       expect(await node.start(works, join_(token))).not.toBeNull();
+      // An open list shows it.
+      await list("<hx-reload>");
       await controller.nodeIs("alpha", "live");
       const data = join(cluster.folder, "alpha");
       for (const file of ["membership.json", "pki/key.pem", "pki/cert.pem", "node.key"])

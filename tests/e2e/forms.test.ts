@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 import { mkdtempSync, rmSync } from "node:fs";
 import type { Page } from "playwright-core";
 import { type App, demoTemplate, until } from "../support/app.ts";
-import { TestBrowser } from "../support/browser.ts";
+import { liveStreamOpen, TestBrowser } from "../support/browser.ts";
 import { type Lab, openLab } from "../support/lab.ts";
 
 setDefaultTimeout(180_000);
@@ -186,6 +186,31 @@ test("an action on a whole list asks with the number, and does nothing once it i
     const { total } = await app.ask<{ total: number }>("GET", "/guests?q=noted");
     return total === 0;
   });
+});
+
+test("what is made elsewhere comes into every open list, also when it changes at once", async () => {
+  const pages: Record<string, Page> = {};
+  for (const path of ["/guests", "/disks?show=all", "/tasks", "/templates", "/ip-pools", "/boot-jobs"]) {
+    const page = await browser.signedIn(app);
+    await page.goto(app.url + path);
+    await liveStreamOpen(page);
+    pages[path] = page;
+  }
+  const template = (await app.ask<{ items: { id: string; path: string }[] }>("GET", "/templates")).items[0];
+  const { task } = await app.ask<{ task: { id: string } }>("POST", "/guests", {
+    ...{ name: "appears", templateId: template?.id, vcpus: 1, memoryMiB: 128, linked: true, start: false },
+  });
+  await app.registerTemplate(template?.path ?? "", { name: "appears" });
+  await app.ask("POST", "/ip-pools", {
+    name: "appears",
+    first: "10.99.0.10",
+    last: "10.99.0.20",
+    prefix: 24,
+  });
+  await app.ask("POST", "/boot-jobs", { name: "appears", scope: "user", onFailure: "boot", rules: [] });
+  for (const page of Object.values(pages)) await page.waitForSelector("tbody.rows >> text=appears");
+  expect((await app.ended(task.id)).state).toBe("succeeded");
+  for (const page of Object.values(pages)) await page.close();
 });
 
 test("Chinese and dark: every page speaks one language, and switches at once", async () => {

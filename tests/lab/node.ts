@@ -1,6 +1,7 @@
 /** A machine of the lab that can run guests: it has a libvirtd that others reach over TCP for migrations. */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { errorText } from "../../src/core/errors.ts";
 import { until } from "../support/client.ts";
 import { run } from "../support/processes.ts";
 import { idOf, type Machine } from "./machine.ts";
@@ -101,9 +102,15 @@ export class LabNode {
     await this.restartLibvirtd();
   }
 
-  /** What virsh prints. @throws Error with what it complains of */
-  virsh(...args: string[]): Promise<string> {
-    return run(["virsh", "-q", "-c", this.uri, ...args]);
+  /** What virsh prints. @throws Error with what it complains of, and libvirtd's last words: nothing else stays of a lab */
+  async virsh(...args: string[]): Promise<string> {
+    try {
+      return await run(["virsh", "-q", "-c", this.uri, ...args]);
+    } catch (error) {
+      const log = join(this.machine.folder, "var/log/libvirt/libvirtd.log");
+      const words = existsSync(log) ? readFileSync(log, "utf8").trimEnd().split("\n").slice(-5) : [];
+      throw new Error([errorText(error), ...words].join("\n"));
+    }
   }
 
   /** Process id (out here) of a running domain's QEMU; null when there is none. */

@@ -134,6 +134,21 @@ export class ClusterController {
     return answer.body;
   }
 
+  /** Opens a page's stream; what then waits until that says `text`. @throws Error where it ends before */
+  async stream(path: string): Promise<(text: string) => Promise<void>> {
+    const { body } = await fetch(`${this.url}${path}`, {
+      headers: { authorization: `Bearer ${this.secret()}`, accept: "text/event-stream" },
+    });
+    return async (text) => {
+      let said = "";
+      for await (const part of (body ?? new ReadableStream()).pipeThrough(new TextDecoderStream())) {
+        said += part;
+        if (said.includes(text)) return;
+      }
+      throw new Error(`the stream ended before it said ${text}`);
+    };
+  }
+
   /** Waits until a node is in a state. */
   async nodeIs(name: string, state: string, ms = 60_000): Promise<void> {
     await until(`${name} is ${state}`, ms, async () => {

@@ -2,10 +2,12 @@
  * The event streams of all clients: the browsers' HTML (`/events`) and the programs' JSON (`/api/v1/events`).
  * Each follows the one event log, resumes where its client was, and tells it to start over when it can't.
  */
+
 import type { Clock } from "../clock.ts";
 import { AppError, errorText } from "../errors.ts";
 import { timing } from "../timing.ts";
 import type { Undo } from "../undo.ts";
+import { coalesce } from "./coalesce.ts";
 import type { LiveEvent, LiveView } from "./contract.ts";
 import type { EventHub } from "./hub.ts";
 import type { WebLog } from "./problem.ts";
@@ -286,16 +288,4 @@ export class Streams {
       });
     }
   }
-}
-
-/** Of several events of one thing, only the last one, in the order of those. */
-function coalesce(events: readonly LiveEvent[]): LiveEvent[] {
-  const last = new Map<string, LiveEvent>();
-  for (const event of events) {
-    const thing = JSON.stringify([event.topic, event.key]);
-    // Put anew at the end, so that the order stays that of the newest events.
-    last.delete(thing);
-    last.set(thing, event);
-  }
-  return [...last.values()];
 }

@@ -91,16 +91,15 @@ type AnyKind = TaskKind<TObject, TSchema>;
 // Settlements of different kinds live in one map; each is only ever given payloads its own schema has passed.
 type AnySettlement = TaskSettlement<never, never>;
 
-/** A change of a task, as the browser and the API's stream hear it. */
+/** A change of a task, as the browser and the API's stream hear it; `isNew` for lists, which then show it. */
 export function taskEvent(
   task: Pick<Task, "id" | "targetType" | "targetKey" | "kind">,
   state: TaskState,
+  isNew = false,
 ): EventRow {
-  return {
-    topic: "task",
-    key: task.id,
-    data: { kind: task.kind, state, targetType: task.targetType, targetKey: task.targetKey },
-  };
+  const { kind, targetType, targetKey } = task;
+  const data = { kind, state, targetType, targetKey, ...(isNew && { made: true }) };
+  return { topic: "task", key: task.id, data };
 }
 
 export class Desk implements TaskDesk {
@@ -169,7 +168,7 @@ export class Desk implements TaskDesk {
       startedAt: null,
       endedAt: null,
     };
-    return { id, statements: [insert(tasks, row)], events: [taskEvent(row, "queued")] };
+    return { id, statements: [insert(tasks, row)], events: [taskEvent(row, "queued", true)] };
   }
 
   private async sealPayload(kind: AnyKind, node: string, payload: unknown): Promise<Record<string, unknown>> {

@@ -1,5 +1,13 @@
 /** The addresses of the address pools' pages and dialogs; each asks the service and shows what it says. */
-import { AppError, actedOn, type ControllerContext, type PageCall, submitForm, type Viewer } from "jimv";
+import {
+  AppError,
+  actedOn,
+  type ControllerContext,
+  isMade,
+  type PageCall,
+  submitForm,
+  type Viewer,
+} from "jimv";
 import {
   Button,
   EmptyState,
@@ -332,11 +340,12 @@ function live(needs: Needs): void {
     name: "ip-pools",
     topics: ["ip-pool"],
     role: "reader",
-    async render({ key: id, data }, { viewer }) {
+    async render(event, { viewer }) {
+      const { key: id } = event;
       const pool = await poolIf(id);
       if (!pool) return [remove(rowId(id))];
       const row = await html(<TableRow spec={poolTable(viewer)} row={pool} lang={viewer.language} />);
-      return [data === "new" ? prepend("ip-pools-rows", row) : replace(rowId(id), row)];
+      return [isMade(event) ? prepend("ip-pools-rows", row) : replace(rowId(id), row)];
     },
   });
   web.live({

@@ -13,6 +13,7 @@ import {
   insert,
   lt,
   lte,
+  made,
   or,
   plus,
   remove,
@@ -34,7 +35,7 @@ import { tieAnew } from "./tying.ts";
 export const ipPoolEvent = (id: string, isNew = false): EventRow => ({
   topic: "ip-pool",
   key: id,
-  data: isNew ? "new" : null,
+  data: isNew ? made : null,
 });
 
 /** As many may be reserved by one request. */

@@ -3,6 +3,7 @@ import {
   actedOn,
   type ControllerContext,
   type Html,
+  isMade,
   type PageAnswer,
   type PageCall,
   submitForm,
@@ -79,7 +80,7 @@ export function jobPages(needs: PageNeeds): void {
       const job = (await jobs.list()).find((each) => each.id === event.key);
       if (!job) return [remove(rowId(event.key))];
       const row = await html(<TableRow spec={jobTable(viewer)} row={job} lang={viewer.language} />);
-      return [job.version === 1 ? prepend("boot-jobs-rows", row) : replace(rowId(job.id), row)];
+      return [isMade(event) ? prepend("boot-jobs-rows", row) : replace(rowId(job.id), row)];
     },
   });
   web.live({

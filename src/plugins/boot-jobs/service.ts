@@ -9,6 +9,7 @@ import {
   type FieldError,
   fieldError,
   insert,
+  made,
   remove,
   StoreExpectationError,
   StoreUniqueError,
@@ -23,7 +24,7 @@ import { hasParts, misplacedIn, namesIn, openPartIn } from "./variables.ts";
 const changeTries = 5;
 const mostRules = 50;
 
-export const jobEvent = (id: string): EventRow => ({ topic: "bootJob", key: id });
+export const jobEvent = (id: string, data: unknown = null): EventRow => ({ topic: "bootJob", key: id, data });
 
 type Ground = Pick<ControllerContext, "store" | "clock" | "commit">;
 
@@ -70,7 +71,7 @@ export class Jobs {
       createdAt: now,
       changedAt: now,
     };
-    await named(job.name, () => this.ground.commit([insert(bootJobs, job)], [jobEvent(job.id)]));
+    await named(job.name, () => this.ground.commit([insert(bootJobs, job)], [jobEvent(job.id, made)]));
     return job;
   }
 

@@ -1,5 +1,5 @@
 /** What of the disks' pages changes by itself. */
-import { AppError } from "jimv";
+import { AppError, isMade } from "jimv";
 import { html, prepend, remove, replace, TableRow } from "jimv/ui";
 import { diskList, listLive, queryOf } from "./pages-list.ts";
 import { DiskGone, DiskPage, type DiskPageNeeds, diskTable, rowId } from "./pages-parts.tsx";
@@ -20,17 +20,13 @@ export function diskLive({ context, service }: DiskPageNeeds): void {
       if (uuid === null) return [];
       const [disk] = await service.views([uuid]);
       if (!disk) return [remove(rowId(uuid))];
-      if (!rows.has(rowId(uuid)) && disk.state !== "creating") return [];
+      const isNew = event.topic === "disk" && isMade(event);
+      if (!rows.has(rowId(uuid)) && !isNew) return [];
       const row = await html(<TableRow spec={diskTable(viewer)} row={disk} lang={viewer.language} />);
-      // A disk that is just being made is new, and comes into lists that it belongs into; where it is there already, it
-      // is replaced.
+      // A new one comes into lists that it belongs into; where it is there already, it is replaced.
       const shown = diskList.ofView(key);
       const query = queryOf(shown);
-      const comes =
-        disk.state === "creating" &&
-        shown.page === 1 &&
-        query !== null &&
-        (await service.isListed(uuid, query));
+      const comes = isNew && shown.page === 1 && query !== null && (await service.isListed(uuid, query));
       if (comes) rows.add(rowId(uuid));
       return [comes ? prepend("disks-rows", row) : replace(rowId(uuid), row)];
     },

@@ -13,6 +13,7 @@ import {
   fieldError,
   inArray,
   insert,
+  made,
   or,
   type PreparedTask,
   pageOf,
@@ -174,7 +175,7 @@ export class Disks implements DiskService {
       },
       actor,
     });
-    await this.begin(disk, task, insert(disks, disk));
+    await this.begin(disk, task, insert(disks, disk), made);
     return { task: { id: task.id }, disk: await this.get(uuid) };
   }
 
@@ -240,9 +241,14 @@ export class Disks implements DiskService {
     return { task: { id: task.id } };
   }
 
-  private async begin(disk: Disk, task: PreparedTask, change: Statement): Promise<void> {
+  private async begin(
+    disk: Disk,
+    task: PreparedTask,
+    change: Statement,
+    news: unknown = null,
+  ): Promise<void> {
     try {
-      await this.ground.commit([change, ...task.statements], [diskEvent(disk.uuid), ...task.events]);
+      await this.ground.commit([change, ...task.statements], [diskEvent(disk.uuid, news), ...task.events]);
     } catch (error) {
       const isBusy =
         error instanceof StoreExpectationError ||

@@ -15,6 +15,7 @@ import {
   inArray,
   insert,
   isNotNull,
+  made,
   or,
   type PayloadOf,
   type PreparedTask,
@@ -439,8 +440,8 @@ function rowsOf(booked: Booked): Statement[] {
 
 function eventsOf(booked: Booked): EventRow[] {
   return [
-    guestEvent(booked.guest.uuid, { state: "creating" }),
-    ...booked.disks.map((disk) => diskEvent(disk.uuid)),
+    guestEvent(booked.guest.uuid, { state: "creating", ...made }),
+    ...booked.disks.map((disk) => diskEvent(disk.uuid, made)),
     ...booked.task.events,
   ];
 }

@@ -1,5 +1,5 @@
 /** What of the guests' pages changes by itself: rows and counts of the list, and the parts of a guest's page. */
-import { AppError, type LiveContext, type LiveEvent, type Viewer } from "jimv";
+import { AppError, isMade, type LiveContext, type LiveEvent, type Viewer } from "jimv";
 import { html, prepend, remove, replace, TableRow } from "jimv/ui";
 import { detailsTopic } from "./details.ts";
 import { foreignRowId } from "./pages-foreign.tsx";
@@ -20,7 +20,7 @@ interface GuestNews {
 function subjectOf(event: LiveEvent): { uuid: string; counts: boolean; made: boolean } | null {
   const data = (event.data ?? {}) as GuestNews & { targetType?: string; targetKey?: string };
   if (event.topic === detailsTopic) return { uuid: event.key, counts: false, made: false };
-  if (event.topic === "guest") return { uuid: event.key, counts: true, made: data.state === "creating" };
+  if (event.topic === "guest") return { uuid: event.key, counts: true, made: isMade(event) };
   if (event.topic === "task" && data.targetType === "guest" && data.targetKey)
     return { uuid: data.targetKey, counts: false, made: false };
   return null;

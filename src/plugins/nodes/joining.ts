@@ -15,6 +15,7 @@ import {
   insert,
   isNull,
   lt,
+  made,
   ne,
   peers,
   remove,
@@ -276,7 +277,7 @@ export class Joining {
             ? update(nodes, { managementAddress: address }, eq(nodes.name, name))
             : insert(nodes, { ...freshRow(name, now), managementAddress: address }),
         ],
-        [nodeEvent(name, { joined: true })],
+        [nodeEvent(name, { joined: true, ...made })],
       );
     } catch (error) {
       // Somebody else was quicker with the token, the name or the address.

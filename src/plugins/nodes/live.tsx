@@ -1,11 +1,14 @@
 /** What of nodes changes by itself: rows and head of the list, and one node's page. */
-import type { ControllerContext, LiveContext, LiveEvent } from "jimv";
-import { html, replace, TableRow } from "jimv/ui";
+import { type ControllerContext, isMade, type LiveContext, type LiveEvent } from "jimv";
+import { html, reload, replace, TableRow } from "jimv/ui";
 import { taskTable } from "../tasks/index.ts";
 import { NodePage, nodeTasksId } from "./detail.tsx";
 import { listLive, type NodePages, NodesHead } from "./pages.tsx";
 import type { NodeService } from "./service.ts";
 import { nodeTable, rowIdOf } from "./table.tsx";
+
+const isRemoved = ({ data }: LiveEvent): boolean =>
+  typeof data === "object" && data !== null && "removed" in data && data.removed === true;
 
 export function startLive(context: ControllerContext, service: NodeService, pages: NodePages): void {
   const { web, clock } = context;
@@ -16,6 +19,8 @@ export function startLive(context: ControllerContext, service: NodeService, page
     events: readonly LiveEvent[],
     { viewer, shown }: LiveContext,
   ): Promise<string[]> => {
+    // Where a new one stands, and who stands behind one that is gone, the page itself knows.
+    if (events.some((event) => isMade(event) || isRemoved(event))) return [reload()];
     const about = new Set(events.map(({ key }) => key).filter((name) => shown.has(rowIdOf(name))));
     const entries = about.size > 0 ? await pages.entries(await service.named([...about])) : [];
     const spec = nodeTable(viewer, now);

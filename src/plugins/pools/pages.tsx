@@ -1,5 +1,13 @@
 /** The addresses of the storage pools' pages and dialogs; each asks the service and shows what it says. */
-import { AppError, actedOn, type ControllerContext, type PageCall, submitForm, type Viewer } from "jimv";
+import {
+  AppError,
+  actedOn,
+  type ControllerContext,
+  isMade,
+  type PageCall,
+  submitForm,
+  type Viewer,
+} from "jimv";
 import {
   Button,
   EmptyState,
@@ -281,12 +289,12 @@ function live({ context: { web }, service }: Needs): void {
     name: "pools",
     topics: ["pool"],
     role: "reader",
-    async render({ key: id }, { viewer }) {
+    async render(event, { viewer }) {
+      const { key: id } = event;
       const pool = await service.get(id);
       if (!pool) return [remove(rowId(id))];
       const row = await html(<TableRow spec={poolTable(viewer)} row={pool} lang={viewer.language} />);
-      const isNew = pool.presences.every((each) => each.state === "adding");
-      return [isNew ? prepend("pools-rows", row) : replace(rowId(id), row)];
+      return [isMade(event) ? prepend("pools-rows", row) : replace(rowId(id), row)];
     },
   });
   web.live({

@@ -12,6 +12,7 @@ import {
   Gathered,
   inArray,
   insert,
+  made,
   type PayloadOf,
   type PreparedTask,
   type ReportEffects,
@@ -37,7 +38,7 @@ import { isSharedKind, type PoolView, type PresenceView, poolView, presenceView 
 /** The node side takes it for ours by this. */
 export const libvirtName = (poolId: string): string => `jimv-pool-${poolId}`;
 
-export const poolEvent = (id: string): EventRow => ({ topic: "pool", key: id });
+export const poolEvent = (id: string, data: unknown = null): EventRow => ({ topic: "pool", key: id, data });
 
 const nameKeyOf = (name: string): string => name.toLowerCase();
 /** How many names of users a refusal lists. */
@@ -126,7 +127,7 @@ export class Pools implements PoolService {
     await this.named(pool.name, () =>
       this.ground.commit(
         [insert(pools, pool), ...booked.flatMap(rowsOf)],
-        [poolEvent(pool.id), ...booked.flatMap(({ task }) => task.events)],
+        [poolEvent(pool.id, made), ...booked.flatMap(({ task }) => task.events)],
       ),
     );
     this.ground.tasks.kick();

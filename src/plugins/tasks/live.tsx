@@ -1,5 +1,5 @@
 /** What of tasks changes by itself: rows of the list, one task's page, the tray in the header. */
-import type { ControllerContext, Viewer } from "jimv";
+import { type ControllerContext, isMade, type Viewer } from "jimv";
 import { append, html, prepend, replace, TableRow, TrayItem, trayChange } from "jimv/ui";
 import { listLive, TaskPage, taskList } from "./pages.tsx";
 import type { TaskService } from "./service.ts";
@@ -14,12 +14,12 @@ export function startLive(context: ControllerContext, service: TaskService): voi
     name: listLive,
     topics: ["task"],
     role: "reader",
-    async render({ key: id }, { viewer, key, shown }) {
-      const task = await service.get(id);
+    async render(event, { viewer, key, shown }) {
+      const task = await service.get(event.key);
       if (!task) return [];
       const spec = taskTable(viewer, "tasks", now);
       // New ones come on top of the plain list; elsewhere only rows that are there change.
-      const isNew = taskList.isPlain(taskList.ofView(key)) && task.state === "queued" && task.attempts === 1;
+      const isNew = isMade(event) && taskList.isPlain(taskList.ofView(key));
       if (isNew) shown.add(spec.rowId(task));
       else if (!shown.has(spec.rowId(task))) return [];
       const row = await html(<TableRow spec={spec} row={task} lang={viewer.language} />);

@@ -1,6 +1,6 @@
 /** What of templates changes by itself: rows of the list, and one template's page. */
-import type { ControllerContext } from "jimv";
-import { html, remove, replace, TableRow } from "jimv/ui";
+import { type ControllerContext, isMade } from "jimv";
+import { html, reload, remove, replace, TableRow } from "jimv/ui";
 import { TemplatePage } from "./detail.tsx";
 import type { TemplateService } from "./service.ts";
 import { templateTable } from "./table.tsx";
@@ -10,7 +10,10 @@ export function startLive({ web }: ControllerContext, service: TemplateService):
     name: "templates",
     topics: ["template"],
     role: "reader",
-    async render({ key: id }, { viewer }) {
+    async render(event, { viewer }) {
+      // Where a new one stands, and whether it belongs there at all, the page itself knows.
+      if (isMade(event)) return [reload()];
+      const { key: id } = event;
       const template = await service.get(id);
       if (!template) return [remove(`template-${id}`)];
       const spec = templateTable(viewer);

@@ -11,6 +11,7 @@ import {
   eq,
   fieldError,
   insert,
+  made,
   type Order,
   or,
   plus,
@@ -70,7 +71,7 @@ export interface TemplateQuery {
   offset?: number;
 }
 
-const templateEvent = (id: string): EventRow => ({ topic: "template", key: id });
+const templateEvent = (id: string, data: unknown = null): EventRow => ({ topic: "template", key: id, data });
 
 /** How many names of users a refusal lists. */
 const namesShown = 5;
@@ -188,7 +189,7 @@ export class TemplateService {
     await this.named(row.name, () =>
       this.context.commit(
         [insert(templates, row), ...task.statements],
-        [templateEvent(row.id), ...task.events],
+        [templateEvent(row.id, made), ...task.events],
       ),
     );
     this.context.tasks.kick();
