@@ -107,11 +107,12 @@ export class Disks implements DiskService {
     const where = whereOf(query);
     const { field, descending } = sortOf(query.sort, "name");
     const order = descending ? desc(columns[field]) : asc(columns[field]);
-    const [rows, total] = await Promise.all([
-      store.select(disks, { where, orderBy: [order, asc(disks.uuid)], ...windowOf(query) }),
+    const rows = store.select(disks, { where, orderBy: [order, asc(disks.uuid)], ...windowOf(query) });
+    const [views, total] = await Promise.all([
+      rows.then((found) => this.viewsOf(found)),
       store.count(disks, where),
     ]);
-    return pageOf(await this.viewsOf(rows), total, query);
+    return pageOf(views, total, query);
   }
 
   async isListed(uuid: string, query: DiskListQuery): Promise<boolean> {

@@ -57,13 +57,16 @@ export class TaskService {
     );
     const { field, descending } = query.sort ?? { field: "createdAt" as const, descending: true };
     const order = descending ? desc : asc;
-    const items = await this.context.store.select(tasks, {
-      where,
-      orderBy: [order(tasks[field]), order(tasks.id)],
-      limit,
-      offset,
-    });
-    return { items, total: await this.context.store.count(tasks, where) };
+    const [items, total] = await Promise.all([
+      this.context.store.select(tasks, {
+        where,
+        orderBy: [order(tasks[field]), order(tasks.id)],
+        limit,
+        offset,
+      }),
+      this.context.store.count(tasks, where),
+    ]);
+    return { items, total };
   }
 
   /** How many tasks are in each state. */
