@@ -151,26 +151,6 @@ export class Machine {
     await this.room.switch("ip", "link", "set", this.name, "master", "lab");
   }
 
-  /** What it answers at a port no longer arrives where it was asked, though questions still come in; `null` ends it. */
-  async mute(port: number | null): Promise<void> {
-    await this.run("iptables", "-w", "-F", "OUTPUT");
-    if (port === null) return;
-    await this.run(
-      "iptables",
-      "-w",
-      "-A",
-      "OUTPUT",
-      "-o",
-      "eth0",
-      "-p",
-      "tcp",
-      "--sport",
-      `${port}`,
-      "-j",
-      "DROP",
-    );
-  }
-
   /** Loses this share of the packets that come in; 0 ends it. On all machines it is lost once on every way. */
   async loss(percent: number): Promise<void> {
     await this.run("iptables", "-w", "-F", "INPUT");
