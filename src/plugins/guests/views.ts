@@ -54,7 +54,10 @@ export interface GuestView {
   templateName: string;
   icon: string | null;
   state: GuestState;
-  /** What to show: the state, or `unknown` while the node is offline, or `queued` while its creation waits. */
+  /**
+   * What to show: the state, or `unknown` while the node is offline, `queued` while its creation waits, `vanished` where the
+   * node has no such domain any more.
+   */
   shown: GuestState | "unknown" | "queued" | "vanished";
   wantedState: "running" | "off";
   /** Why it failed, null unless `state` is `failed`. */
