@@ -9,7 +9,6 @@ export { fits } from "./core/fits.ts";
 export { Gathered } from "./core/gathered.ts";
 export { defineHook, type Hook, type Hooks } from "./core/hooks.ts";
 export { type AccessService, accessService, type SignedIn } from "./core/http/access-service.ts";
-export { isMade, made } from "./core/http/coalesce.ts";
 export * from "./core/http/contract.ts";
 export {
   actedOn,

@@ -53,8 +53,11 @@ export const timing = {
   signInWindowMilliseconds: 300_000,
   /** Between two signs of life on an event stream: proxies and browsers close silent ones. */
   streamHeartbeatMilliseconds: 5_000,
-  /** A page's stream rests at most so long between two messages; a change is seen that much later on a busy cluster. */
-  streamRestMilliseconds: 200,
+  /**
+   * A page's stream rests at most so long between two messages. A message that took long to make because the machine was
+   * busy for a moment, as with a guest that starts, must not hold back the next one for longer than a person notices.
+   */
+  streamRestMilliseconds: 50,
   /** What a page shows of all rows together is told at most this often: to count thousands of rows takes a while. */
   streamSumsMilliseconds: 1_000,
   /** An event stream is closed after this and the client resumes, so that none is left behind forever. */

@@ -74,6 +74,7 @@ test("a running guest moves from one to the other, and outlives libvirtd there",
   await two.restartLibvirtd("SIGKILL");
   expect((await two.virsh("domstate", "moving")).trim()).toBe("running");
   expect(await two.qemuPid("moving")).toBe(qemu);
+  await two.virsh("destroy", "moving");
 }, 60_000);
 
 test("a killed QEMU leaves no zombie: its guest counts as crashed", async () => {

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
-import { coalesce, isMade, made } from "./coalesce.ts";
+import { isMade, made } from "../store/index.ts";
+import { coalesce } from "./coalesce.ts";
 
 const event = (seq: number, key: string, data: unknown = null) => ({ seq, at: 0, topic: "thing", key, data });
 

@@ -1,12 +1,6 @@
 /** Several events of one thing as one. */
+import { isMade, made } from "../store/index.ts";
 import type { LiveEvent } from "./contract.ts";
-
-/** What the event of something new says: it may come into lists that are open. */
-export const made = { made: true } as const;
-
-/** Whether an event tells of something new. */
-export const isMade = ({ data }: Pick<LiveEvent, "data">): boolean =>
-  typeof data === "object" && data !== null && "made" in data && data.made === true;
 
 /**
  * Of several events of one thing only the last one, in the order of those. Where one of them told that the thing is new,

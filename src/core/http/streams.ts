@@ -2,7 +2,6 @@
  * The event streams of all clients: the browsers' HTML (`/events`) and the programs' JSON (`/api/v1/events`).
  * Each follows the one event log, resumes where its client was, and tells it to start over when it can't.
  */
-
 import type { Clock } from "../clock.ts";
 import { AppError, errorText } from "../errors.ts";
 import { timing } from "../timing.ts";

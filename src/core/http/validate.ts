@@ -235,7 +235,6 @@ const dotted = (pointer: string): string =>
 // biome-ignore lint/suspicious/noControlCharactersInRegex: finding control characters is the purpose
 const refusedCharacters = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f\ufffe\uffff]/;
 
-/** What no schema says but nothing of ours can hold. */
 /** Whether there is anything for `oddValues` to name. */
 function isOdd(value: unknown): boolean {
   if (typeof value === "string") return refusedCharacters.test(value) || !value.isWellFormed();
@@ -245,6 +244,7 @@ function isOdd(value: unknown): boolean {
   return false;
 }
 
+/** What no schema says but nothing of ours can hold. */
 function* oddValues(value: unknown, path: string): Generator<FieldError> {
   if (typeof value === "string") {
     if (refusedCharacters.test(value) || !value.isWellFormed()) yield { path, word: "field.characters" };

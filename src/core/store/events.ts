@@ -18,6 +18,13 @@ export interface EventRow {
   data?: unknown;
 }
 
+/** What the event of something new says in its data: lists that are open may take it in. */
+export const made = { made: true } as const;
+
+/** Whether an event tells of something new. */
+export const isMade = ({ data }: { data: unknown }): boolean =>
+  typeof data === "object" && data !== null && "made" in data && data.made === true;
+
 export interface StoredEvent {
   seq: number;
   /** UTC milliseconds. */

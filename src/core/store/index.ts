@@ -34,7 +34,7 @@ async function openEngine(config: StoreConfig): Promise<Engine> {
 
 export { createSql } from "./ddl.ts";
 export * from "./errors.ts";
-export type { EventRow, StoredEvent } from "./events.ts";
+export { type EventRow, isMade, made, type StoredEvent } from "./events.ts";
 export * from "./expressions.ts";
 export { type LeaseStore, leaderLease } from "./leases.ts";
 export type { Migration, MigrationSource } from "./migrations.ts";

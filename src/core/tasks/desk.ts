@@ -17,6 +17,7 @@ import {
   inArray,
   insert,
   isNull,
+  made,
   type Statement,
   type Store,
   StoreExpectationError,
@@ -98,7 +99,7 @@ export function taskEvent(
   isNew = false,
 ): EventRow {
   const { kind, targetType, targetKey } = task;
-  const data = { kind, state, targetType, targetKey, ...(isNew && { made: true }) };
+  const data = { kind, state, targetType, targetKey, ...(isNew && made) };
   return { topic: "task", key: task.id, data };
 }
 
