@@ -53,6 +53,25 @@ async function migrated(): Promise<{ config: Config; store: Store }> {
   return { config, store };
 }
 
+test("a page is found in its index, also after rows have changed: a server forgets of a prepared statement that it may", async () => {
+  const { store } = await migrated();
+  const rows = Array.from({ length: 3_000 }, (_, n) => guest(n, { nameKey: `guest ${10_000 + n}` }));
+  await store.run(insert(guests, rows));
+  const page = (): Promise<string[]> =>
+    store.values(guests, guests.uuid, { orderBy: asc(guests.nameKey), limit: 3, offset: 1_000 });
+  const sorted = async (): Promise<number> => {
+    const [row] = await server.query("show global status like 'Sort_rows'");
+    return Number((row as { Value: string }).Value);
+  };
+  const before = await sorted();
+  for (const state of ["running", "off", "running"] as const) {
+    expect(await page()).toEqual(["uuid-1000", "uuid-1001", "uuid-1002"]);
+    await store.run(update(guests, { state }, "all"));
+  }
+  expect(await page()).toEqual(["uuid-1000", "uuid-1001", "uuid-1002"]);
+  expect((await sorted()) - before).toBe(0);
+});
+
 storeContract("MariaDB", async () => openStore(await server.database(), { onListenerError: () => {} }));
 
 snapshotContract("MariaDB", async () => openStore(await server.database(), { onListenerError: () => {} }));

@@ -258,6 +258,28 @@ export function rowsContract(name: string, open: () => Promise<Store>): void {
         expect(await found(text)).toEqual([...expected]);
       expect((await found("", 2)).length).toBe(2);
       expect((await store.values(guests, guests.memoryMiB)).length).toBe(keys.length);
+      const picked = await store.pick(guests, [guests.vncPort, guests.isWindows, guests.nameKey], {
+        where: inArray(guests.nameKey, ["web-1", "a_b"]),
+        orderBy: desc(guests.nameKey),
+        limit: 1,
+        offset: 1,
+      });
+      expect(picked).toEqual([[null, false, "a_b"]]);
+    });
+
+    test("what no row can match is not asked", async () => {
+      const store = await fresh();
+      await store.run(insert(guests, guest(1)));
+      const none = inArray(guests.uuid, []);
+      for (const where of [none, and(none, eq(guests.state, "off")), or(none, and(none))]) {
+        expect(await store.select(guests, { where })).toEqual([]);
+        expect(await store.first(guests, { where })).toBeNull();
+        expect(await store.values(guests, guests.uuid, { where })).toEqual([]);
+        expect(await store.count(guests, where)).toBe(0);
+        expect(await store.countBy(guests, guests.state, where)).toEqual(new Map());
+      }
+      for (const where of [and(), or(none, eq(guests.state, "off")), not(none)])
+        expect(await store.count(guests, where)).toBe(1);
     });
 
     test("orders, limits and offsets", async () => {

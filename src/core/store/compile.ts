@@ -97,19 +97,31 @@ export interface SelectOptions {
   offset?: number | undefined;
 }
 
-export function selectQuery(dialect: Dialect, table: Table, options: SelectOptions): Query {
+/** The rows that match: whole, or these columns of them. */
+export function selectQuery(
+  dialect: Dialect,
+  table: Table,
+  options: SelectOptions,
+  columns: readonly Column[] = [],
+): Query {
   const orders = [options.orderBy ?? []].flat();
   // Drizzle leaves out an OFFSET of 0.
   const offset = options.offset === 0 ? undefined : options.offset;
   // MySQL has no OFFSET without a LIMIT.
   const limit = options.limit ?? (offset === undefined ? undefined : Number.MAX_SAFE_INTEGER);
-  const shape = new Shape(dialect, table, "select").where(options.where);
+  const shape = new Shape(dialect, table, "select");
+  for (const column of columns) shape.column(column);
+  shape.where(options.where);
   for (const order of orders) shape.word("order").column(order.column).word(order.descending);
   if (limit !== undefined) shape.word("limit").value(limit);
   if (offset !== undefined) shape.word("offset").value(offset);
   return shape.query(true, () => {
-    let built = dialect.builder
-      .select()
+    const fields = columns.map((column) => [
+      column.key,
+      orm.sql<unknown>`${twinColumn(dialect, table, column)}`,
+    ]);
+    const { builder } = dialect;
+    let built = (fields.length > 0 ? builder.select(Object.fromEntries(fields)) : builder.select())
       .from(dialect.twin(table))
       .where(condition(dialect, table, options.where))
       .orderBy(...orders.map((order) => orderTerm(dialect, table, order)))
@@ -117,26 +129,6 @@ export function selectQuery(dialect: Dialect, table: Table, options: SelectOptio
     if (limit !== undefined) built = built.limit(limit);
     if (offset !== undefined) built = built.offset(offset);
     return built.toSQL();
-  });
-}
-
-/** One column of the rows that match. */
-export function valuesQuery(
-  dialect: Dialect,
-  table: Table,
-  column: Column,
-  options: Pick<SelectOptions, "where" | "limit">,
-): Query {
-  const { limit } = options;
-  const shape = new Shape(dialect, table, "values").column(column).where(options.where);
-  if (limit !== undefined) shape.word("limit").value(limit);
-  return shape.query(true, () => {
-    const built = dialect.builder
-      .select({ value: orm.sql<unknown>`${twinColumn(dialect, table, column)}` })
-      .from(dialect.twin(table))
-      .where(condition(dialect, table, options.where))
-      .$dynamic();
-    return (limit === undefined ? built : built.limit(limit)).toSQL();
   });
 }
 

@@ -27,6 +27,8 @@ export interface Query {
   readonly reads: boolean;
   /** From here to the end of its batch, only one batch of this process at a time (see `events.ts`). */
   readonly alone?: true;
+  /** Lives by an index that holds all it asks for: a server plans it anew each time (see `forget` in `mysql.ts`). */
+  readonly once?: boolean;
 }
 
 type Builder = Pick<SqliteRemoteDatabase, "select" | "insert" | "update" | "delete">;

@@ -19,6 +19,14 @@ export interface Order {
   readonly descending: boolean;
 }
 
+/** Whether no row can match, whatever the table holds: a list of values that is empty. The store need not be asked. */
+export function findsNothing(where: Where | undefined): boolean {
+  if (where === undefined || where === "all") return false;
+  if (where.op === "in") return where.values.length === 0;
+  if (where.op === "and") return where.parts.some(findsNothing);
+  return where.op === "or" && where.parts.every(findsNothing);
+}
+
 const comparison =
   (op: Comparison) =>
   <T>(column: Column<T>, value: NoInfer<T>): Expression => ({ op, column, value });

@@ -49,4 +49,4 @@ export {
   type SnapshotRows,
 } from "./snapshot.ts";
 export * from "./statements.ts";
-export type { BatchOptions, Store, StoreHooks } from "./store.ts";
+export type { BatchOptions, Picked, Store, StoreHooks } from "./store.ts";

@@ -6,7 +6,6 @@ import {
   selectQuery,
   updateEachQuery,
   updateQuery,
-  valuesQuery,
 } from "./compile.ts";
 import { type Dialect, dialects, type Query } from "./dialect.ts";
 import {
@@ -96,8 +95,10 @@ const statements: Record<string, (dialect: Dialect, t: Things, v: Values) => Que
   "select the first page": (dialect, t, v) =>
     selectQuery(dialect, t, { orderBy: desc(t.size), limit: v.number(), offset: 0 }),
   "select behind an offset": (dialect, t, v) => selectQuery(dialect, t, { offset: v.number() }),
-  values: (dialect, t, v) =>
-    valuesQuery(dialect, t, t.name, { where: gt(t.size, v.number()), limit: v.number() }),
+  "select some columns": (dialect, t, v) =>
+    selectQuery(dialect, t, { where: gt(t.size, v.number()), limit: v.number() }, [t.name, t.size]),
+  "select the same columns in another order": (dialect, t, v) =>
+    selectQuery(dialect, t, { where: gt(t.size, v.number()), limit: v.number() }, [t.size, t.name]),
   count: (dialect, t, v) => aggregateQuery(dialect, t, "count", eq(t.name, v.text())),
   "sum by group": (dialect, t, v) =>
     aggregateQuery(dialect, t, { sum: t.size }, eq(t.name, v.text()), t.isOld),

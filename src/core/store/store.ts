@@ -7,7 +7,6 @@ import {
   selectQuery,
   updateEachQuery,
   updateQuery,
-  valuesQuery,
 } from "./compile.ts";
 import { type Dialect, type DialectName, dialects } from "./dialect.ts";
 import type { Engine, Program } from "./engine.ts";
@@ -19,7 +18,7 @@ import {
   UniqueViolation,
 } from "./errors.ts";
 import { EventLog, type EventRow, type StoredEvent } from "./events.ts";
-import type { Where } from "./expressions.ts";
+import { findsNothing, type Where } from "./expressions.ts";
 import { holdsEpoch, type LeaseStore, leaseStore } from "./leases.ts";
 import { type MigrationSource, runMigrations } from "./migrations.ts";
 import { type Column, metaOf, type Row, type Table } from "./schema.ts";
@@ -50,8 +49,17 @@ export interface Store {
     table: T,
     options?: Pick<SelectOptions, "where" | "orderBy">,
   ): Promise<Row<T> | null>;
-  /** One column of the rows that match, in no order: where it stands in an index with what is asked, quickly. */
-  values<V>(table: Table, column: Column<V>, options?: Pick<SelectOptions, "where" | "limit">): Promise<V[]>;
+  /**
+   * Some columns of the rows that match. Where they stand in an index with what is asked and ordered by, the rows need
+   * not be read: to find a page so, and then its rows by their keys, is many times as fast as to order whole rows.
+   */
+  pick<const C extends readonly Column[]>(
+    table: Table,
+    columns: C,
+    options?: SelectOptions,
+  ): Promise<Picked<C>[]>;
+  /** As `pick`, of one column. */
+  values<V>(table: Table, column: Column<V>, options?: SelectOptions): Promise<V[]>;
   count(table: Table, where?: Where): Promise<number>;
   /** The sum of a column over the rows that match; 0 when there are none. */
   sum(table: Table, column: Column<number>, where?: Where): Promise<number>;
@@ -108,6 +116,11 @@ export interface Store {
   close(): Promise<void>;
 }
 
+/** The values of some columns of a row, in their order. */
+export type Picked<C extends readonly Column[]> = {
+  [K in keyof C]: C[K] extends Column<infer V, infer N> ? (N extends true ? V : V | null) : never;
+};
+
 export interface StoreHooks {
   /** UTC milliseconds, for events and (in SQLite) leases. */
   now?: () => number;
@@ -123,11 +136,20 @@ export function makeStore(engine: Engine, hooks: StoreHooks = {}): Store {
   const read = async (query: Parameters<Engine["read"]>[0]): Promise<readonly (readonly unknown[])[]> =>
     (await engine.read(query)).rows;
   const select = async <T extends Table>(table: T, options: SelectOptions = {}): Promise<Row<T>[]> => {
+    if (findsNothing(options.where)) return [];
     const rows = await read(selectQuery(dialect, table, options));
     return rows.map((row) => decodeRow(table, row) as Row<T>);
   };
+  const pick = async (table: Table, columns: readonly Column[], options: SelectOptions = {}) => {
+    if (findsNothing(options.where)) return [];
+    const query = selectQuery(dialect, table, options, columns);
+    const rows = await read({ ...query, once: options.orderBy !== undefined });
+    return rows.map((row) =>
+      columns.map((column, at) => (row[at] === null ? null : decode(column, row[at]))),
+    );
+  };
   const number = async (query: Parameters<Engine["read"]>[0]): Promise<number> =>
-    Number((await read(query))[0]?.[0] ?? 0);
+    Number((await read({ ...query, once: true }))[0]?.[0] ?? 0);
 
   const grouped = async <V extends string | number>(
     table: Table,
@@ -135,7 +157,8 @@ export function makeStore(engine: Engine, hooks: StoreHooks = {}): Store {
     by: Column<V>,
     where?: Where,
   ): Promise<Map<V, number>> => {
-    const rows = await read(aggregateQuery(dialect, table, what, where, by));
+    if (findsNothing(where)) return new Map();
+    const rows = await read({ ...aggregateQuery(dialect, table, what, where, by), once: true });
     return new Map(
       rows
         .filter(([, group]) => group !== null)
@@ -164,15 +187,12 @@ export function makeStore(engine: Engine, hooks: StoreHooks = {}): Store {
     async first(table, options = {}) {
       return (await select(table, { ...options, limit: 1 }))[0] ?? null;
     },
-    async values<V>(
-      table: Table,
-      column: Column<V>,
-      options: Pick<SelectOptions, "where" | "limit"> = {},
-    ): Promise<V[]> {
-      const rows = await read(valuesQuery(dialect, table, column, options));
-      return rows.map(([value]) => decode(column, value) as V);
+    pick: pick as Store["pick"],
+    async values<V>(table: Table, column: Column<V>, options?: SelectOptions): Promise<V[]> {
+      return (await pick(table, [column], options)).map(([value]) => value as V);
     },
-    count: (table, where) => number(aggregateQuery(dialect, table, "count", where)),
+    count: async (table, where) =>
+      findsNothing(where) ? 0 : number(aggregateQuery(dialect, table, "count", where)),
     sum: (table, column, where) => number(aggregateQuery(dialect, table, { sum: column }, where)),
     sumBy: (table, column, by, where) => grouped(table, { sum: column }, by, where),
     countBy: (table, column, where) => grouped(table, "count", column, where),

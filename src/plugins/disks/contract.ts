@@ -67,6 +67,8 @@ export type DiskAction = "rename" | "attach" | "detach" | "delete";
 
 export interface DiskService {
   list(query: DiskListQuery): Promise<{ items: DiskView[]; page: number; pageSize: number; total: number }>;
+  /** How many disks a query finds. */
+  count(query: DiskListQuery): Promise<number>;
   /** Whether a disk is in the list that a query asks for, on whichever page. */
   isListed(uuid: string, query: DiskListQuery): Promise<boolean>;
   /** Several disks, in no order; unknown ones are left out. */

@@ -11,9 +11,10 @@ export const disksMigrations: readonly Migration[] = [
       'CREATE INDEX "disks_template" ON "disks" ("linked_template_id")',
       'CREATE INDEX "disks_pool" ON "disks" ("pool_id", "node_name")',
       'CREATE INDEX "disks_created" ON "disks" ("created_at")',
+      'CREATE INDEX "disks_role" ON "disks" ("role", "name")',
     ],
     mysql: [
-      "CREATE TABLE `disks` (`uuid` VARCHAR(36) NOT NULL, `name` VARCHAR(80) NOT NULL, `pool_id` VARCHAR(36) NOT NULL, `node_name` VARCHAR(64) NOT NULL, `guest_uuid` VARCHAR(36) NULL, `role` VARCHAR(16) NOT NULL, `size_gib` INT NOT NULL, `path` VARCHAR(191) NOT NULL, `format` VARCHAR(8) NOT NULL, `target` VARCHAR(8) NULL, `state` VARCHAR(16) NOT NULL, `failed_word` VARCHAR(96) NULL, `failed_args` MEDIUMTEXT NULL, `linked_template_id` VARCHAR(36) NULL, `write_bytes` BIGINT NOT NULL, `created_at` BIGINT NOT NULL, PRIMARY KEY (`uuid`), UNIQUE KEY `disks_target` (`guest_uuid`, `target`), UNIQUE KEY `disks_path` (`node_name`, `path`), KEY `disks_template` (`linked_template_id`), KEY `disks_pool` (`pool_id`, `node_name`), KEY `disks_created` (`created_at`)) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
+      "CREATE TABLE `disks` (`uuid` VARCHAR(36) NOT NULL, `name` VARCHAR(80) NOT NULL, `pool_id` VARCHAR(36) NOT NULL, `node_name` VARCHAR(64) NOT NULL, `guest_uuid` VARCHAR(36) NULL, `role` VARCHAR(16) NOT NULL, `size_gib` INT NOT NULL, `path` VARCHAR(191) NOT NULL, `format` VARCHAR(8) NOT NULL, `target` VARCHAR(8) NULL, `state` VARCHAR(16) NOT NULL, `failed_word` VARCHAR(96) NULL, `failed_args` MEDIUMTEXT NULL, `linked_template_id` VARCHAR(36) NULL, `write_bytes` BIGINT NOT NULL, `created_at` BIGINT NOT NULL, PRIMARY KEY (`uuid`), UNIQUE KEY `disks_target` (`guest_uuid`, `target`), UNIQUE KEY `disks_path` (`node_name`, `path`), KEY `disks_template` (`linked_template_id`), KEY `disks_pool` (`pool_id`, `node_name`), KEY `disks_created` (`created_at`), KEY `disks_role` (`role`, `name`)) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
     ],
   },
 ];

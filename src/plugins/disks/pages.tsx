@@ -43,7 +43,7 @@ export function diskPages(
     word: "nav.disks",
     role: "reader",
     async count() {
-      const { total } = await service.list({ page: 1, pageSize: 1 });
+      const total = await service.count({ page: 1, pageSize: 1 });
       return total === 0 ? null : { text: String(total) };
     },
     changedBy: ({ topic }) => topic === "disk",

@@ -48,6 +48,8 @@ export const disks = table(
     index("disks_template", t.linkedTemplateId),
     index("disks_pool", t.poolId, t.nodeName),
     index("disks_created", t.createdAt),
+    // The list shows data disks by name, and the navigation counts them; each guest has another disk beside them.
+    index("disks_role", t.role, t.name),
   ],
 );
 export type Disk = Row<typeof disks>;

@@ -107,9 +107,11 @@ export class Disks implements DiskService {
     const where = whereOf(query);
     const { field, descending } = sortOf(query.sort, "name");
     const order = descending ? desc(columns[field]) : asc(columns[field]);
-    const rows = store.select(disks, { where, orderBy: [order, asc(disks.uuid)], ...windowOf(query) });
+    // In the order's index alone: to order whole rows takes the database many times as long.
+    const orderBy = [order, asc(disks.uuid)];
+    const uuids = store.values(disks, disks.uuid, { where, orderBy, ...windowOf(query) });
     const [views, total] = await Promise.all([
-      rows.then((found) => this.viewsOf(found)),
+      uuids.then((found) => this.views(found)),
       store.count(disks, where),
     ]);
     return pageOf(views, total, query);
@@ -119,8 +121,16 @@ export class Disks implements DiskService {
     return (await this.ground.store.count(disks, and(eq(disks.uuid, uuid), whereOf(query)))) > 0;
   }
 
+  /** How many disks a query finds. */
+  count(query: DiskListQuery): Promise<number> {
+    return this.ground.store.count(disks, whereOf(query));
+  }
+
+  /** In the order of the uuids; those that no disk has (any more) are left out. */
   async views(uuids: readonly string[]): Promise<DiskView[]> {
-    return this.viewsOf(await this.ground.store.select(disks, { where: inArray(disks.uuid, uuids) }));
+    const found = await this.ground.store.select(disks, { where: inArray(disks.uuid, uuids) });
+    const views = new Map((await this.viewsOf(found)).map((view) => [view.uuid, view]));
+    return uuids.flatMap((uuid) => views.get(uuid) ?? []);
   }
 
   async get(uuid: string): Promise<DiskView> {
