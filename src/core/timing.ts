@@ -158,8 +158,12 @@ export const timing = {
   navFigureMilliseconds: 2_000,
   /** … but not within this: where hundreds of guests change a second every page would count them all again. */
   navFigureLeastMilliseconds: 200,
+  /** A figure that is asked for anew beside a page waits so long, so that the page's own questions go first. */
+  navFigureRestMilliseconds: 50,
   /** No page shows an older one. */
   navFigureMostMilliseconds: 5_000,
+  /** What a controller keeps of rows in memory is read anew so often, in case an event did not come. */
+  mirrorMilliseconds: 300_000,
   /** A node asks libvirtd for its slow facts (versions, pool, networks) so often. */
   nodeFactsMilliseconds: 10_000,
   /** The leader looks so often whether a node fell silent or came back. */

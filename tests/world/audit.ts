@@ -33,6 +33,13 @@ export async function audit(world: World): Promise<string[]> {
     if (task.state === "failed" && task.errorWord === null) wrong.push(`${name} failed without a reason`);
   }
 
+  if (world.controllerRuns) {
+    const shown = (counts: ReadonlyMap<string, number>): string => JSON.stringify([...counts].sort());
+    const counted = shown(await world.guestService.counts());
+    const truth = shown(await world.store.countBy(guests, guests.state));
+    if (counted !== truth) wrong.push(`guests are counted as ${counted} and are ${truth}`);
+  }
+
   for (const { node, port } of await all(ports)) wrong.push(`port ${port} of ${node} is booked for nobody`);
   for (const { guestUuid } of await all(runs))
     wrong.push(`the migration of ${guestUuid} is over and still known`);

@@ -198,6 +198,8 @@ export class World {
     });
     this.master = { process, controller };
     await controller.start(this.pluginsOf(process, null));
+    // From now on it keeps in memory what it has counted; the audit compares.
+    await this.guestService.counts();
   }
 
   killController(): void {

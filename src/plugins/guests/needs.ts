@@ -43,4 +43,5 @@ export type Ground = Pick<
   | "commit"
   | "ask"
   | "slots"
+  | "web"
 >;

@@ -7,9 +7,9 @@ import {
   desc,
   type Expression,
   eq,
-  Gathered,
   holds,
   inArray,
+  Mirror,
   or,
   pageOf,
   sortOf,
@@ -90,14 +90,24 @@ function searchOf(text: string): Expression {
 const uuidLength = 36;
 
 export class GuestReading {
-  private readonly counted: Gathered<"all", Map<GuestState, number>>;
+  /** What is asked of all guests at once: how many there are of each state, and the words that a search looks in. */
+  private readonly known: Mirror<
+    readonly [typeof guests.state, typeof guests.nameKey, typeof guests.remarkKey]
+  >;
 
   constructor(
     protected readonly ground: Ground,
     protected readonly needs: GuestNeeds,
   ) {
-    this.counted = new Gathered(
-      async () => new Map([["all", await ground.store.countBy(guests, guests.state)]]),
+    const { store, clock, web } = ground;
+    this.known = new Mirror(
+      { store, clock, onEvents: (listener) => web.onEvents(listener) },
+      {
+        table: guests,
+        key: guests.uuid,
+        columns: [guests.state, guests.nameKey, guests.remarkKey],
+        topic: "guest",
+      },
     );
   }
 
@@ -105,15 +115,16 @@ export class GuestReading {
     const { store } = this.ground;
     const filters = filtersOf(query);
     const text = query.q?.trim();
-    const where = text ? and(filters, await this.narrowed(searchOf(text))) : filters;
+    const where = text ? and(filters, await this.narrowed(text)) : filters;
     const { field, descending } = sortOf(query.sort, "name");
     const order = descending ? desc : asc;
     // Both in one direction, as an index has them.
     const orderBy = [columns[field], guests.nameKey].map((column) => order(column));
-    const rows = store.select(guests, { where, orderBy, ...windowOf(query) });
+    // In the order's index alone: to order whole rows takes the database many times as long.
+    const uuids = store.values(guests, guests.uuid, { where, orderBy, ...windowOf(query) });
     // To count takes longer than to find a page: what belongs to its rows is asked for meanwhile.
     const [views, total] = await Promise.all([
-      rows.then((found) => this.viewsOf(found)),
+      uuids.then((found) => this.views(found)),
       isByState(query) ? this.countedBy(query) : store.count(guests, where),
     ]);
     return pageOf(views, total, query);
@@ -148,24 +159,32 @@ export class GuestReading {
     return { guests: found.map(({ uuid, name }) => ({ uuid, name })), total };
   }
 
-  /** A search as the guests that it finds, where they are few: the search is then made once, in its index. */
-  private async narrowed(search: Expression): Promise<Expression> {
-    const found = await this.ground.store.values(guests, guests.uuid, {
-      where: search,
-      limit: mostFinds + 1,
-    });
-    return found.length > mostFinds ? search : inArray(guests.uuid, found);
+  /** A search as the guests that it finds, where they are few: it then takes the store no look at all of them. */
+  private async narrowed(text: string): Promise<Expression> {
+    const key = text.toLowerCase();
+    const found: string[] = [];
+    for (const [uuid, [, name, remark]] of await this.known.rows())
+      if (name.includes(key) || remark.includes(key) || uuid === key) {
+        if (found.length === mostFinds) return searchOf(text);
+        found.push(uuid);
+      }
+    // What was found as it was known is what the store says it is now.
+    return and(inArray(guests.uuid, found), searchOf(text));
   }
 
+  /** In the order of the uuids; those that no guest has (any more) are left out. */
   async views(uuids: readonly string[]): Promise<GuestView[]> {
-    return this.viewsOf(await this.ground.store.select(guests, { where: inArray(guests.uuid, uuids) }));
+    const { store } = this.ground;
+    const rows = store.select(guests, { where: inArray(guests.uuid, uuids) });
+    const views = new Map((await this.viewsOf(uuids, rows)).map((view) => [view.uuid, view]));
+    return uuids.flatMap((uuid) => views.get(uuid) ?? []);
   }
 
   async get(uuid: string): Promise<GuestDetail> {
     const guest = await this.row(uuid);
     const { store } = this.ground;
     const [[view], hers, interfaces] = await Promise.all([
-      this.viewsOf([guest]),
+      this.viewsOf([uuid], [guest]),
       store.select(disks, { where: eq(disks.guestUuid, uuid) }),
       store.select(guestInterfaces, { where: eq(guestInterfaces.guestUuid, uuid) }),
     ]);
@@ -178,9 +197,11 @@ export class GuestReading {
     return this.ground.store.first(guestDetails, { where: eq(guestDetails.guestUuid, uuid) });
   }
 
-  /** Guests by state. Who asks in the same moment shares one look at all of them. */
+  /** Guests by state. */
   async counts(): Promise<Map<GuestState, number>> {
-    return (await this.counted.of("all")) ?? new Map();
+    const counts = new Map<GuestState, number>();
+    for (const [state] of (await this.known.rows()).values()) counts.set(state, (counts.get(state) ?? 0) + 1);
+    return counts;
   }
 
   /** Guests of these nodes: how many run, and how many there are. */
@@ -222,19 +243,21 @@ export class GuestReading {
     return guest;
   }
 
-  private async viewsOf(rows: readonly Guest[]): Promise<GuestView[]> {
-    if (rows.length === 0) return [];
-    const uuids = rows.map((guest) => guest.uuid);
-    const [booked, open, systemDisks, interfaces, there, twins, badges] = await Promise.all([
+  /** What belongs to rows is asked for by their uuids, while the rows themselves are under way. */
+  private async viewsOf(
+    uuids: readonly string[],
+    found: readonly Guest[] | Promise<readonly Guest[]>,
+  ): Promise<GuestView[]> {
+    if (uuids.length === 0) return [];
+    const [rows, booked, open, systemDisks, interfaces, [there, twins], badges] = await Promise.all([
+      found,
       bookedAddresses(uuids, this.ground),
-      this.ground.tasks.openFor("guest", uuids),
+      this.ground.tasks.openFor("guest", [...uuids]),
       this.ground.store.select(disks, {
         where: and(inArray(disks.guestUuid, uuids), eq(disks.role, "system")),
       }),
       this.ground.store.select(guestInterfaces, { where: inArray(guestInterfaces.guestUuid, uuids) }),
-      // Neither one that is offline nor one that was removed says anything of what was kept for its return.
-      this.needs.nodes.heardOf([...new Set(rows.map((guest) => guest.nodeName))]),
-      twinsOf(this.ground, rows.filter(hasVanished)),
+      Promise.resolve(found).then((guests) => this.aroundOf(guests)),
       Promise.all(this.ground.slots.all(guestBadges).map((badgesOf) => badgesOf(uuids))),
     ]);
     const tasksOf = Map.groupBy(open, (task: Task) => task.targetKey);
@@ -253,6 +276,15 @@ export class GuestReading {
       const other = twins.get(guest.uuid);
       return other === undefined ? view : foundElsewhere(view, other);
     });
+  }
+
+  /** Which of their nodes are heard of, and the twins of those that have vanished. */
+  private aroundOf(rows: readonly Guest[]) {
+    return Promise.all([
+      // Neither one that is offline nor one that was removed says anything of what was kept for its return.
+      this.needs.nodes.heardOf([...new Set(rows.map((guest) => guest.nodeName))]),
+      twinsOf(this.ground, rows.filter(hasVanished)),
+    ]);
   }
 }
 
