@@ -25,22 +25,23 @@ interface Kept<T> {
   most: number;
 }
 
-/** Keeps the answer of `ask`. A failure is not kept. */
+/** Keeps the answer of `ask`. A failure is not kept. `aside` begins a question that nobody waits for. */
 export function remembered<T>(
   clock: Pick<Clock, "now">,
   keeping: Keeping,
   ask: () => Promise<T>,
+  aside: (ask: () => Promise<T>) => Promise<T> = (ask) => ask(),
 ): Remembered<T> {
   let kept: Kept<T> | null = null;
   let next: Kept<T> | null = null;
-  const begin = (): Kept<T> => {
+  const begin = (answer: () => Promise<T>): Kept<T> => {
     const from = clock.now();
-    return { answer: ask(), from, fresh: from + keeping.fresh, most: from + keeping.most };
+    return { answer: answer(), from, fresh: from + keeping.fresh, most: from + keeping.most };
   };
   /** Asks aside; what is kept stays until the answer is there. */
   const renew = (): void => {
     if (next) return;
-    const mine = begin();
+    const mine = begin(() => aside(ask));
     next = mine;
     const settled = (isGood: boolean): void => {
       if (next !== mine) return;
@@ -59,7 +60,7 @@ export function remembered<T>(
       renew();
       return kept.answer;
     }
-    const mine = begin();
+    const mine = begin(ask);
     kept = mine;
     next = null;
     mine.answer.catch(() => {

@@ -115,7 +115,7 @@ export async function makeControllerSide(
     log: log.named("web"),
     shell: makeShell({
       version,
-      tray: async (viewer) => (controller ? controller.use(tasksTray)(viewer) : []),
+      tray: async (viewer) => (controller ? controller.use(tasksTray)(viewer) : () => []),
       views: ["task-tray"],
     }),
     assets: serveAsset,

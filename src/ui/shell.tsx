@@ -1,5 +1,5 @@
 /** Our furniture behind the server's `Shell` contract: frames, refusals, field messages, search hits. */
-import type { Shell, Viewer } from "../core/http/contract.ts";
+import type { Framing, Shell, Viewer } from "../core/http/contract.ts";
 import { append, html, reload } from "./live.ts";
 import { ErrorPage } from "./parts/error.tsx";
 import { Frame, type FrameNavEntry } from "./parts/frame.tsx";
@@ -12,8 +12,8 @@ import { say } from "./words.ts";
 
 export interface ShellOptions {
   version: string;
-  /** The tasks that a viewer's tray shows when a page is loaded. */
-  tray?: (viewer: Viewer) => Promise<readonly TrayTask[]>;
+  /** The tasks that a viewer's tray shows when a page is loaded; called when the page is there, which may have read some. */
+  tray?: (viewer: Viewer) => Promise<() => readonly TrayTask[]>;
   /** Views that every framed page holds beside its own: the tray's. */
   views?: readonly string[];
 }
@@ -21,46 +21,7 @@ export interface ShellOptions {
 /** Makes the shell that the program hands to the server. */
 export function makeShell(options: ShellOptions): Shell {
   return {
-    async frame(input) {
-      const { viewer } = input;
-      const shared = {
-        lang: viewer.language,
-        theme: viewer.theme,
-        title: input.title,
-        csrf: viewer.csrf,
-        version: options.version,
-        stream: input.frame === "full" ? withViews(input.stream, options.views ?? []) : input.stream,
-      };
-      const inside = raw(await html(input.page));
-      const document =
-        input.frame !== "full" ? (
-          <PlainFrame {...shared} narrow={input.frame === "narrow"}>
-            {inside}
-          </PlainFrame>
-        ) : (
-          <Frame
-            {...shared}
-            nav={input.nav.map((entry): FrameNavEntry => {
-              const { figure } = entry;
-              return {
-                href: entry.href,
-                ...(entry.also ? { also: entry.also } : {}),
-                icon: entry.icon,
-                label: viewer.say(entry.word),
-                group: entry.group,
-                ...(figure ? { count: figure.text, ...(figure.alarm ? { alarm: figure.alarm } : {}) } : {}),
-              };
-            })}
-            path={input.path}
-            crumbs={input.crumbs}
-            user={{ name: viewer.actor.name, role: say(viewer.language, `frame.roles.${viewer.role}`) }}
-            tray={options.tray ? await options.tray(viewer) : []}
-          >
-            {inside}
-          </Frame>
-        );
-      return whole(document);
-    },
+    frame: (viewer) => frameFor(viewer, options),
     error: ({ viewer, status, title, detail, id }) =>
       whole(
         <PlainFrame
@@ -86,6 +47,52 @@ export function makeShell(options: ShellOptions): Shell {
     fieldMessage: ({ text }) => (text === "" ? "" : <span>{text}</span>),
     searchHits: ({ hits }) => <PaletteHits hits={hits} />,
     reload,
+  };
+}
+
+/** The frame around a page of this viewer; the tray's tasks are asked for at once. */
+function frameFor(viewer: Viewer, options: ShellOptions): Framing {
+  const tray = options.tray?.(viewer) ?? Promise.resolve(() => []);
+  // A page that fails, or has no tray, never looks at it.
+  tray.catch(() => {});
+  return async (input) => {
+    const shared = {
+      lang: viewer.language,
+      theme: viewer.theme,
+      title: input.title,
+      csrf: viewer.csrf,
+      version: options.version,
+      stream: input.frame === "full" ? withViews(input.stream, options.views ?? []) : input.stream,
+    };
+    const inside = raw(await html(input.page));
+    const document =
+      input.frame !== "full" ? (
+        <PlainFrame {...shared} narrow={input.frame === "narrow"}>
+          {inside}
+        </PlainFrame>
+      ) : (
+        <Frame
+          {...shared}
+          nav={input.nav.map((entry): FrameNavEntry => {
+            const { figure } = entry;
+            return {
+              href: entry.href,
+              ...(entry.also ? { also: entry.also } : {}),
+              icon: entry.icon,
+              label: viewer.say(entry.word),
+              group: entry.group,
+              ...(figure ? { count: figure.text, ...(figure.alarm ? { alarm: figure.alarm } : {}) } : {}),
+            };
+          })}
+          path={input.path}
+          crumbs={input.crumbs}
+          user={{ name: viewer.actor.name, role: say(viewer.language, `frame.roles.${viewer.role}`) }}
+          tray={(await tray)()}
+        >
+          {inside}
+        </Frame>
+      );
+    return whole(document);
   };
 }
 

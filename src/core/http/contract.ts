@@ -218,24 +218,26 @@ export interface SearchHit {
   hint: string;
 }
 
+/** Makes a whole document around a page. */
+export type Framing = (input: {
+  page: Html;
+  title: string;
+  crumbs: { href: string; label: string }[];
+  views: string[];
+  /**
+   * The address of the page's live stream (`/events?after=…&view=…`), null for who has not signed in.
+   * `after` is where the event log stood before the page was made, so that nothing in between is missed.
+   */
+  stream: string | null;
+  frame: "full" | "plain" | "narrow";
+  path: string;
+  nav: (Omit<NavEntry, "count" | "changedBy"> & { figure: NavFigure | null })[];
+}) => Html;
+
 /** The one place where pages meet their furniture; the program hands it to the server (core knows no layout). */
 export interface Shell {
-  /** A whole document around a page. */
-  frame(input: {
-    page: Html;
-    title: string;
-    crumbs: { href: string; label: string }[];
-    views: string[];
-    /**
-     * The address of the page's live stream (`/events?after=…&view=…`), null for who has not signed in.
-     * `after` is where the event log stood before the page was made, so that nothing in between is missed.
-     */
-    stream: string | null;
-    frame: "full" | "plain" | "narrow";
-    viewer: Viewer;
-    path: string;
-    nav: (Omit<NavEntry, "count" | "changedBy"> & { figure: NavFigure | null })[];
-  }): Html;
+  /** Begins a frame for a viewer. What it asks for by itself is asked from now on, while the page is being made. */
+  frame(viewer: Viewer): Framing;
   /** A document for a refusal or an internal error. `id` stands in the log, too. */
   error(input: { viewer: Viewer; status: number; title: string; detail: string; id: string | null }): Html;
   /** A refusal as a fragment for htmx (a toast). */

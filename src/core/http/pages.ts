@@ -1,7 +1,7 @@
 /** From a request to a page's handler and back: role, CSRF token, the form, the frame around the page. */
 import { timing } from "../timing.ts";
 import { readForm } from "./body.ts";
-import type { Html, NavEntry, PageAnswer, PageRoute, Shell, Viewer } from "./contract.ts";
+import type { Framing, Html, NavEntry, PageAnswer, PageRoute, Shell, Viewer } from "./contract.ts";
 import { formOf } from "./forms.ts";
 import { type Refusal, refusalHeaders, sentenceOf } from "./problem.ts";
 import { refuseForeignSites } from "./security.ts";
@@ -44,9 +44,11 @@ export async function answerPage(
   const after = partial ? 0 : await needs.cursor();
   const { viewer } = visitor;
   // While the page is made: its figures are questions of their own.
-  const nav = route.method === "GET" && !partial ? navOf(viewer, needs) : null;
+  const isPage = route.method === "GET" && !partial;
+  const nav = isPage ? navOf(viewer, needs) : null;
+  const frame = isPage && isSignedIn(viewer) ? needs.shell.frame(viewer) : null;
   const answer = await route.handle({ params, url, form, viewer, request, address, partial });
-  return render(answer, { url, viewer, partial, after, request, nav }, needs);
+  return render(answer, { url, viewer, partial, after, request, nav, frame }, needs);
 }
 
 interface Rendering {
@@ -57,6 +59,7 @@ interface Rendering {
   request: Request;
   /** Asked for ahead, where a whole page is expected. */
   nav: ReturnType<typeof navOf> | null;
+  frame: Framing | null;
 }
 
 async function render(answer: PageAnswer, call: Rendering, needs: PagesDependencies): Promise<Response> {
@@ -72,14 +75,13 @@ async function render(answer: PageAnswer, call: Rendering, needs: PagesDependenc
   const nav = frame === "full" ? await (call.nav ?? navOf(viewer, needs)) : [];
   const live = isSignedIn(viewer) && (frame === "full" || views.length > 0);
   const stream = live ? streamAddress(views, call.after) : null;
-  const framed = needs.shell.frame({
+  const framed = (call.frame ?? needs.shell.frame(viewer))({
     page,
     title,
     crumbs,
     views,
     stream,
     frame,
-    viewer,
     path: url.pathname,
     nav,
   });
@@ -113,10 +115,7 @@ export function redirect(
   return new Response(null, { status: 303, headers: { ...headers, location: to } });
 }
 
-async function navOf(
-  viewer: Viewer,
-  needs: PagesDependencies,
-): Promise<Parameters<Shell["frame"]>[0]["nav"]> {
+async function navOf(viewer: Viewer, needs: PagesDependencies): Promise<Parameters<Framing>[0]["nav"]> {
   const entries = needs.nav().filter((entry) => includes(viewer.role, entry.role));
   return Promise.all(
     entries.map(async ({ count, changedBy: _, ...entry }) => {

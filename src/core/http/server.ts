@@ -79,6 +79,7 @@ class Server {
   private readonly socketRoutes = new RouteTable<SocketRoute>();
   private readonly forms = new Map<string, FormSpec>();
   private readonly views = new Map<string, LiveView>();
+  private asides: Promise<unknown> = Promise.resolve();
   private readonly navEntries = new Set<NavEntry>();
   private readonly searches = new Set<Search>();
   private readonly uniques = new Map<string, () => Error>();
@@ -167,6 +168,17 @@ class Server {
     return this.apiRoutes.add(route.method, apiPrefix + route.path, route);
   }
 
+  /** Questions that nobody waits for: one after the other, and not beside those of the page that began them. */
+  private aside<T>(ask: () => Promise<T>): Promise<T> {
+    const { clock } = this.options;
+    const mine = this.asides
+      .catch(() => {})
+      .then(() => clock.sleep(timing.navFigureRestMilliseconds))
+      .then(ask);
+    this.asides = mine;
+    return mine;
+  }
+
   /** A figure that says what changes it is remembered: every page asks for it, and it may take all that is known. */
   private nav(entry: NavEntry): Undo {
     const { count, changedBy } = entry;
@@ -182,6 +194,7 @@ class Server {
         least: timing.navFigureLeastMilliseconds,
       },
       () => count(),
+      (ask) => this.aside(ask),
     );
     const deaf = this.hub.listen((events) => {
       if (events.some(changedBy)) figure.forget();

@@ -23,8 +23,8 @@ export {
 
 /** By this key other plugins find tasks. */
 export const taskService: ServiceKey<TaskService> = serviceKey("tasks");
-/** What the frame's tray shows when a page is loaded; the program asks for it. */
-export const tasksTray: ServiceKey<(viewer: Viewer) => Promise<readonly TrayTask[]>> =
+/** What the frame's tray shows when a page is loaded, see `ShellOptions`; the program asks for it. */
+export const tasksTray: ServiceKey<(viewer: Viewer) => Promise<() => readonly TrayTask[]>> =
   serviceKey("tasks.tray");
 
 export const tasksPlugin = definePlugin({
@@ -35,7 +35,7 @@ export const tasksPlugin = definePlugin({
     context.provide(taskService, service);
     context.provide(tasksTray, async (viewer) => {
       const shown = await service.tray(viewer);
-      return shown.map((task) => trayTask(task, viewer));
+      return () => shown().map((task) => trayTask(task, viewer));
     });
     startRoutes(context, service);
     startPages(context, service);

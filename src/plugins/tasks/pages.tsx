@@ -54,8 +54,7 @@ export function startPages(context: ControllerContext, service: TaskService): vo
     word: "nav.tasks",
     role: "reader",
     async count() {
-      const counts = await service.counts();
-      const open = (counts.get("queued") ?? 0) + (counts.get("running") ?? 0);
+      const open = await service.openCount();
       return open > 0 ? { text: String(open) } : null;
     },
   });

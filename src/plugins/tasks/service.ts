@@ -74,28 +74,38 @@ export class TaskService {
     return this.context.store.countBy(tasks, tasks.state);
   }
 
+  /** How many tasks are open. Not by `counts`: thousands that ended long ago need not be counted for it. */
+  openCount(): Promise<number> {
+    return this.context.store.count(tasks, inArray(tasks.state, openTaskStates));
+  }
+
   get(id: string): Promise<Task | null> {
     return this.context.tasks.get(id);
   }
 
-  /** What the viewer's tray shows when a page is loaded: what is open, and own failures not yet read. */
-  async tray({ actor }: Viewer): Promise<Task[]> {
+  /**
+   * What the viewer's tray shows when a page is loaded: what is open, and own failures that are not yet read when the
+   * answer is called.
+   */
+  async tray({ actor }: Viewer): Promise<() => Task[]> {
     const { store, clock } = this.context;
-    const open = await store.select(tasks, {
-      where: inArray(tasks.state, openTaskStates),
-      orderBy: [desc(tasks.createdAt)],
-      limit: trayMost,
-    });
-    const failed = await store.select(tasks, {
-      where: and(
-        eq(tasks.state, "failed"),
-        eq(tasks.actor, `${actor.kind}:${actor.name}`.slice(0, 128)),
-        gt(tasks.endedAt, clock.now() - unreadMilliseconds),
-      ),
-      orderBy: [desc(tasks.endedAt)],
-      limit: trayMost,
-    });
-    return [...failed.filter((task) => !this.read.has(task.id)), ...open.reverse()];
+    const [open, failed] = await Promise.all([
+      store.select(tasks, {
+        where: inArray(tasks.state, openTaskStates),
+        orderBy: [desc(tasks.createdAt)],
+        limit: trayMost,
+      }),
+      store.select(tasks, {
+        where: and(
+          eq(tasks.state, "failed"),
+          eq(tasks.actor, `${actor.kind}:${actor.name}`.slice(0, 128)),
+          gt(tasks.endedAt, clock.now() - unreadMilliseconds),
+        ),
+        orderBy: [desc(tasks.endedAt)],
+        limit: trayMost,
+      }),
+    ]);
+    return () => [...failed.filter((task) => !this.read.has(task.id)), ...open.toReversed()];
   }
 
   /** Takes ended tasks out of the tray: somebody has seen how they ended. */

@@ -46,9 +46,11 @@ export class TestClock implements Clock {
 
 /** Furniture without looks: what a test needs to see stands there, escaped. */
 export const plainShell: Shell = {
-  frame: async ({ page, title, stream, nav, crumbs }) =>
-    `<title>${escapeText(title)}</title><nav>${nav.map((entry) => `${entry.href}=${entry.figure?.text ?? ""}`).join(" ")}</nav>` +
-    `<i>${crumbs.length}</i><b>${escapeText(stream ?? "no stream")}</b><main>${String(await page)}</main>`,
+  frame:
+    () =>
+    async ({ page, title, stream, nav, crumbs }) =>
+      `<title>${escapeText(title)}</title><nav>${nav.map((entry) => `${entry.href}=${entry.figure?.text ?? ""}`).join(" ")}</nav>` +
+      `<i>${crumbs.length}</i><b>${escapeText(stream ?? "no stream")}</b><main>${String(await page)}</main>`,
   error: ({ status, detail, id }) => `<h1>${status}</h1><p>${escapeText(detail)}</p><code>${id ?? ""}</code>`,
   errorFragment: ({ detail }) => `<div class="toast">${escapeText(detail)}</div>`,
   fieldMessage: ({ text }) => (text === "" ? "" : `<span>${escapeText(text)}</span>`),
