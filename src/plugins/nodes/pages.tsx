@@ -99,11 +99,9 @@ export function startPages(
     word: "nav.nodes",
     role: "reader",
     async count() {
-      const all = await service.list();
-      const away = all.filter((node) => node.state === "offline").length;
-      if (away > 0) return { text: `${all.length - away}/${all.length}`, alarm: "bad" };
-      const troubled = all.some((node) => troubleOf(node) !== null);
-      return troubled ? { text: String(all.length), alarm: "warn" } : { text: String(all.length) };
+      const { all, offline, troubled } = await service.summary();
+      if (offline > 0) return { text: `${all - offline}/${all}`, alarm: "bad" };
+      return troubled ? { text: String(all), alarm: "warn" } : { text: String(all) };
     },
     // Those without data tell of load and the like.
     changedBy: ({ topic, data }) => topic === "node" && data !== null,

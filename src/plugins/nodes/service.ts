@@ -37,7 +37,7 @@ import { portRanges, vncRangeGuards } from "./panels.ts";
 import { type PortRange, rangesText } from "./reserved-ports.ts";
 import { type NodeRow, nodes } from "./schema.ts";
 import { configureNode, reserveTopic } from "./tasks.ts";
-import { digestOf, type NodeView, nodeView, stateAfter } from "./view.ts";
+import { digestOf, type NodeView, nodeView, stateAfter, storageOf, troubleOf } from "./view.ts";
 
 /** What is chosen for a node. */
 export interface NodeConfig {
@@ -56,6 +56,7 @@ export const NodeSettings = Type.Object({
   vncPortLast: Type.Integer({ minimum: 1024, maximum: 65535, default: defaultVncPorts.last }),
 });
 
+const summedAtOnce = 50;
 /** Fewer ports than this are a mistake: each running guest takes one. */
 const fewestPorts = 8;
 /** How often a range is sized anew when somebody booked one of its ports meanwhile. */
@@ -103,6 +104,45 @@ export class NodeService {
   async list(): Promise<NodeView[]> {
     const rows = await this.context.store.select(nodes, { orderBy: asc(nodes.name) });
     return rows.map((row) => nodeView(row, this.context.clock));
+  }
+
+  /** How many there are and are offline, and whether anything is wrong with one of them. */
+  async summary(): Promise<{ all: number; offline: number; troubled: boolean }> {
+    const { store, clock } = this.context;
+    const heard = await store.pick(nodes, [nodes.name, nodes.heardAt], { orderBy: asc(nodes.name) });
+    const isOffline = (heardAt: number): boolean => stateAfter(clock.now() - heardAt) === "offline";
+    const offline = heard.filter(([, heardAt]) => isOffline(heardAt)).length;
+    // A few at a time: to read what hundreds of nodes last said is milliseconds in which nobody else is served.
+    for (let first = 0; offline === 0 && first < heard.length; first += summedAtOnce) {
+      const some = await this.named(heard.slice(first, first + summedAtOnce).map(([name]) => name));
+      if (some.some((node) => troubleOf(node) !== null))
+        return { all: heard.length, offline, troubled: true };
+    }
+    return { all: heard.length, offline, troubled: offline > 0 };
+  }
+
+  /** All nodes by name with their storage, without what else they last said: that of hundreds takes long to read. */
+  async storages(): Promise<Pick<NodeView, "name" | "state" | "hypervisor" | "storage">[]> {
+    const { store, clock } = this.context;
+    const { name, heardAt, hypervisor, poolName, storagePath, poolCapacityBytes, poolAvailableBytes } = nodes;
+    const columns = [
+      name,
+      heardAt,
+      hypervisor,
+      poolName,
+      storagePath,
+      poolCapacityBytes,
+      poolAvailableBytes,
+    ] as const;
+    const rows = await store.pick(nodes, columns, { orderBy: asc(name) });
+    return rows.map(
+      ([name, heardAt, hypervisor, poolName, storagePath, poolCapacityBytes, poolAvailableBytes]) => ({
+        name,
+        state: stateAfter(clock.now() - heardAt),
+        hypervisor,
+        storage: storageOf({ poolName, storagePath, poolCapacityBytes, poolAvailableBytes }),
+      }),
+    );
   }
 
   /** Those with these names; names that no node has are left out. */

@@ -57,6 +57,19 @@ export function stateAfter(silence: number): NodeState {
   return silence > timing.nodeSilentMilliseconds ? "silent" : "live";
 }
 
+/** The folder that was chosen for its storage, and how much of it is free; null before one was. */
+export function storageOf(
+  row: Pick<NodeRow, "poolName" | "storagePath" | "poolCapacityBytes" | "poolAvailableBytes">,
+): NodeView["storage"] {
+  if (!row.poolName || !row.storagePath) return null;
+  return {
+    poolName: row.poolName,
+    path: row.storagePath,
+    capacityBytes: row.poolCapacityBytes ?? 0,
+    availableBytes: row.poolAvailableBytes ?? 0,
+  };
+}
+
 export function nodeView(row: NodeRow, clock: Pick<Clock, "now">): NodeView {
   const { load, facts } = row;
   const network = row.bridge ? { bridge: row.bridge } : row.networkName ? { network: row.networkName } : null;
@@ -76,15 +89,7 @@ export function nodeView(row: NodeRow, clock: Pick<Clock, "now">): NodeView {
     load,
     hypervisor: row.hypervisor,
     lamps: [...(row.surroundings?.lanes ?? []), ...(row.surroundings?.lamps ?? [])],
-    storage:
-      row.poolName && row.storagePath
-        ? {
-            poolName: row.poolName,
-            path: row.storagePath,
-            capacityBytes: row.poolCapacityBytes ?? 0,
-            availableBytes: row.poolAvailableBytes ?? 0,
-          }
-        : null,
+    storage: storageOf(row),
     network,
     networks: row.surroundings?.networks ?? [],
     bridges: row.surroundings?.bridges ?? [],

@@ -6,7 +6,7 @@ import { localPoolId, type Pool, type Presence } from "./schema.ts";
 import { isSharedKind, type PresenceView, presenceView, usedOf } from "./view.ts";
 
 /** A node's storage folder as its part of the pool `local`. */
-export function localPresence(node: Awaited<ReturnType<NodeService["list"]>>[number]): PresenceView[] {
+export function localPresence(node: Awaited<ReturnType<NodeService["storages"]>>[number]): PresenceView[] {
   const { storage, name } = node;
   if (!storage) return [];
   const healthy = node.state === "live" && node.hypervisor?.connected !== false;

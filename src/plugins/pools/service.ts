@@ -53,7 +53,7 @@ export class Pools implements PoolService {
 
   constructor(
     private readonly ground: Ground,
-    private readonly nodes: Pick<NodeService, "list" | "get">,
+    private readonly nodes: Pick<NodeService, "storages" | "get">,
     private readonly users: () => readonly PoolUsers[],
   ) {
     this.ready = new Gathered(async (names) => {
@@ -67,7 +67,7 @@ export class Pools implements PoolService {
     const [rows, all, nodes] = await Promise.all([
       store.select(pools, { orderBy: asc(pools.nameKey) }),
       store.select(presences, { orderBy: asc(presences.nodeName) }),
-      this.nodes.list(),
+      this.nodes.storages(),
     ]);
     const views = all.map((row) => presenceView(row, this.ground.clock));
     return rows.map((pool) =>

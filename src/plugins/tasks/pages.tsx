@@ -57,6 +57,7 @@ export function startPages(context: ControllerContext, service: TaskService): vo
       const open = await service.openCount();
       return open > 0 ? { text: String(open) } : null;
     },
+    changedBy: ({ topic }) => topic === "task",
   });
 
   web.page({
