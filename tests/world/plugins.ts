@@ -27,6 +27,7 @@ export function pluginsOf(inventory: Inventory): Plugin[] {
     controller(context) {
       const service = {
         list: async () => [...inventory.nodes.values()],
+        storages: async () => [...inventory.nodes.values()],
         heardOf: async (names: readonly string[]) =>
           new Set(names.filter((name) => (inventory.nodes.get(name)?.state ?? "offline") !== "offline")),
         get: async (name: string) => inventory.nodes.get(name) ?? null,
