@@ -32,7 +32,7 @@ export { type DomainHoldings, readHoldings } from "./core/libvirt/definition.ts"
 export * from "./core/libvirt/hypervisor.ts";
 export { isSameFilter } from "./core/libvirt/network-filter.ts";
 export type { Log } from "./core/log/log.ts";
-export { Mirror } from "./core/mirror.ts";
+export { Mirror, type MirrorSources } from "./core/mirror.ts";
 export * from "./core/plugin.ts";
 export { type Remembered, remembered } from "./core/remembered.ts";
 export type {

@@ -30,6 +30,12 @@ const pick = async (...asked: Parameters<Store["pick"]>) => {
 };
 
 const mirrorOf = () => {
+  const told = new Map<string, number>();
+  const tally = (state: string, change: number): void => {
+    const count = (told.get(state) ?? 0) + change;
+    if (count === 0) told.delete(state);
+    else told.set(state, count);
+  };
   const mirror = new Mirror(
     {
       store: { pick: pick as Store["pick"], onEvents: (listener) => store.onEvents(listener) },
@@ -40,10 +46,17 @@ const mirrorOf = () => {
       },
     },
     { table: guests, key: guests.uuid, columns: [guests.state], topic: "guest" },
+    (before, after) => {
+      expect(after).not.toEqual(before);
+      if (before) tally(before[0], -1);
+      if (after) tally(after[0], 1);
+    },
   );
   const count = async (): Promise<Map<string, number>> => {
     const counts = new Map<string, number>();
     for (const [state] of (await mirror.rows()).values()) counts.set(state, (counts.get(state) ?? 0) + 1);
+    // Who listens knows as much as who goes through all of them.
+    expect(told).toEqual(counts);
     return counts;
   };
   return { count };

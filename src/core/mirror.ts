@@ -32,11 +32,17 @@ export interface MirrorSources {
   onEvents(listener: (events: readonly { topic: string; key: string }[]) => void): Undo;
 }
 
+/** What a row was and is now; null before it came and when it went. Told at once, for each row that is not as it was. */
+export type RowChanged<C extends readonly Column[]> = (
+  before: Picked<C> | null,
+  after: Picked<C> | null,
+) => void;
+
 /** Rows that are read at once. */
 const chunk = 2_000;
 
 export class Mirror<const C extends readonly Column[]> {
-  private kept = new Map<string, Picked<C>>();
+  private readonly kept = new Map<string, Picked<C>>();
   private readonly touched = new Set<string>();
   /** All rows are known until then, in the clock's milliseconds. */
   private wholeUntil = Number.NEGATIVE_INFINITY;
@@ -47,6 +53,8 @@ export class Mirror<const C extends readonly Column[]> {
   constructor(
     private readonly sources: MirrorSources,
     private readonly of: Mirrored<C>,
+    /** For what is made of the rows and kept beside them: to go through all of them for each question takes long. */
+    private readonly changed: RowChanged<C> = () => {},
   ) {}
 
   /**
@@ -88,11 +96,7 @@ export class Mirror<const C extends readonly Column[]> {
     this.touched.clear();
     try {
       const there = new Map(await this.read(inArray(this.of.key, keys), keys.length));
-      for (const key of keys) {
-        const row = there.get(key);
-        if (row) this.kept.set(key, row);
-        else this.kept.delete(key);
-      }
+      for (const key of keys) this.put(key, there.get(key) ?? null);
     } catch (error) {
       for (const key of keys) this.touched.add(key);
       throw error;
@@ -115,8 +119,17 @@ export class Mirror<const C extends readonly Column[]> {
       last = found.at(-1)?.[0] ?? null;
       if (found.length < chunk) break;
     }
-    this.kept = all;
+    for (const key of [...this.kept.keys()]) if (!all.has(key)) this.put(key, null);
+    for (const [key, row] of all) this.put(key, row);
     this.wholeUntil = until;
+  }
+
+  private put(key: string, row: Picked<C> | null): void {
+    const before = this.kept.get(key) ?? null;
+    if (before && row?.every((value, i) => value === before[i])) return;
+    if (row) this.kept.set(key, row);
+    else this.kept.delete(key);
+    if (before || row) this.changed(before, row);
   }
 
   private async read(where: Where, limit: number): Promise<[string, Picked<C>][]> {

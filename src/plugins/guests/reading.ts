@@ -9,7 +9,6 @@ import {
   eq,
   holds,
   inArray,
-  Mirror,
   or,
   pageOf,
   sortOf,
@@ -19,6 +18,7 @@ import {
 import { disks } from "../disks/index.ts";
 import { guestBadges } from "./contract.ts";
 import { bookedAddresses } from "./joining.ts";
+import { KnownGuests } from "./known.ts";
 import type { Ground, GuestNeeds } from "./needs.ts";
 import { needOrphan, twinsOf } from "./orphans.ts";
 import type { GuestListQuery, guestSorts } from "./requests.ts";
@@ -90,25 +90,14 @@ function searchOf(text: string): Expression {
 const uuidLength = 36;
 
 export class GuestReading {
-  /** What is asked of all guests at once: how many there are of each state, and the words that a search looks in. */
-  private readonly known: Mirror<
-    readonly [typeof guests.state, typeof guests.nameKey, typeof guests.remarkKey]
-  >;
+  private readonly known: KnownGuests;
 
   constructor(
     protected readonly ground: Ground,
     protected readonly needs: GuestNeeds,
   ) {
     const { store, clock, web } = ground;
-    this.known = new Mirror(
-      { store, clock, onEvents: (listener) => web.onEvents(listener) },
-      {
-        table: guests,
-        key: guests.uuid,
-        columns: [guests.state, guests.nameKey, guests.remarkKey],
-        topic: "guest",
-      },
-    );
+    this.known = new KnownGuests({ store, clock, onEvents: (listener) => web.onEvents(listener) });
   }
 
   async list(query: GuestListQuery) {
@@ -161,13 +150,8 @@ export class GuestReading {
 
   /** A search as the guests that it finds, where they are few: it then takes the store no look at all of them. */
   private async narrowed(text: string): Promise<Expression> {
-    const key = text.toLowerCase();
-    const found: string[] = [];
-    for (const [uuid, [, name, remark]] of await this.known.rows())
-      if (name.includes(key) || remark.includes(key) || uuid === key) {
-        if (found.length === mostFinds) return searchOf(text);
-        found.push(uuid);
-      }
+    const found = await this.known.holding(text.toLowerCase(), mostFinds);
+    if (!found) return searchOf(text);
     // What was found as it was known is what the store says it is now.
     return and(inArray(guests.uuid, found), searchOf(text));
   }
@@ -198,10 +182,8 @@ export class GuestReading {
   }
 
   /** Guests by state. */
-  async counts(): Promise<Map<GuestState, number>> {
-    const counts = new Map<GuestState, number>();
-    for (const [state] of (await this.known.rows()).values()) counts.set(state, (counts.get(state) ?? 0) + 1);
-    return counts;
+  counts(): Promise<Map<GuestState, number>> {
+    return this.known.counts();
   }
 
   /** Guests of these nodes: how many run, and how many there are. */
