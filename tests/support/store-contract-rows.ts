@@ -267,6 +267,15 @@ export function rowsContract(name: string, open: () => Promise<Store>): void {
       expect(picked).toEqual([[null, false, "a_b"]]);
     });
 
+    test("distinct gives each value once", async () => {
+      const store = await fresh();
+      expect(await store.distinct(guests, guests.nodeName)).toEqual([]);
+      const rows = ["b", "a", "b", "a"].map((nodeName, i) => guest(i, { nodeName }));
+      await store.run(insert(guests, [...rows, guest(9, { nodeName: "c", vncPort: 15_900 })]));
+      expect((await store.distinct(guests, guests.nodeName)).sort()).toEqual(["a", "b", "c"]);
+      expect(await store.distinct(guests, guests.vncPort)).toEqual([15_900]);
+    });
+
     test("what no row can match is not asked", async () => {
       const store = await fresh();
       await store.run(insert(guests, guest(1)));

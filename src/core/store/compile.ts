@@ -97,12 +97,13 @@ export interface SelectOptions {
   offset?: number | undefined;
 }
 
-/** The rows that match: whole, or these columns of them. */
+/** The rows that match: whole, or these columns of them; with `isDistinct`, what several rows have alike but once. */
 export function selectQuery(
   dialect: Dialect,
   table: Table,
   options: SelectOptions,
   columns: readonly Column[] = [],
+  isDistinct = false,
 ): Query {
   const orders = [options.orderBy ?? []].flat();
   // Drizzle leaves out an OFFSET of 0.
@@ -111,6 +112,7 @@ export function selectQuery(
   const limit = options.limit ?? (offset === undefined ? undefined : Number.MAX_SAFE_INTEGER);
   const shape = new Shape(dialect, table, "select");
   for (const column of columns) shape.column(column);
+  shape.word(isDistinct);
   shape.where(options.where);
   for (const order of orders) shape.word("order").column(order.column).word(order.descending);
   if (limit !== undefined) shape.word("limit").value(limit);
@@ -121,7 +123,9 @@ export function selectQuery(
       orm.sql<unknown>`${twinColumn(dialect, table, column)}`,
     ]);
     const { builder } = dialect;
-    let built = (fields.length > 0 ? builder.select(Object.fromEntries(fields)) : builder.select())
+    const picked = Object.fromEntries(fields);
+    const begun = isDistinct ? builder.selectDistinct(picked) : builder.select(picked);
+    let built = (fields.length > 0 ? begun : builder.select())
       .from(dialect.twin(table))
       .where(condition(dialect, table, options.where))
       .orderBy(...orders.map((order) => orderTerm(dialect, table, order)))

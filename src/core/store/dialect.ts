@@ -31,7 +31,7 @@ export interface Query {
   readonly once?: boolean;
 }
 
-type Builder = Pick<SqliteRemoteDatabase, "select" | "insert" | "update" | "delete">;
+type Builder = Pick<SqliteRemoteDatabase, "select" | "selectDistinct" | "insert" | "update" | "delete">;
 type Twin = SQLiteTable & Record<string, SQLiteColumn>;
 
 export interface Dialect {

@@ -60,6 +60,11 @@ export interface Store {
   ): Promise<Picked<C>[]>;
   /** As `pick`, of one column. */
   values<V>(table: Table, column: Column<V>, options?: SelectOptions): Promise<V[]>;
+  /**
+   * The different values of a column, in no order. Where an index begins with it, MySQL goes from one to the next and
+   * reads none of the rows between them. NULL is left out.
+   */
+  distinct<V>(table: Table, column: Column<V>): Promise<V[]>;
   count(table: Table, where?: Where): Promise<number>;
   /** The sum of a column over the rows that match; 0 when there are none. */
   sum(table: Table, column: Column<number>, where?: Where): Promise<number>;
@@ -190,6 +195,10 @@ export function makeStore(engine: Engine, hooks: StoreHooks = {}): Store {
     pick: pick as Store["pick"],
     async values<V>(table: Table, column: Column<V>, options?: SelectOptions): Promise<V[]> {
       return (await pick(table, [column], options)).map(([value]) => value as V);
+    },
+    async distinct<V>(table: Table, column: Column<V>): Promise<V[]> {
+      const rows = await read({ ...selectQuery(dialect, table, {}, [column], true), once: true });
+      return rows.filter(([value]) => value !== null).map(([value]) => decode(column, value) as V);
     },
     count: async (table, where) =>
       findsNothing(where) ? 0 : number(aggregateQuery(dialect, table, "count", where)),

@@ -48,10 +48,10 @@ export function guestKeeper(context: Pick<ControllerContext, "store" | "hooks">)
     },
     async nodes() {
       const [ofGuests, ofDisks] = await Promise.all([
-        store.countBy(guests, guests.nodeName),
-        store.countBy(disks, disks.nodeName),
+        store.distinct(guests, guests.nodeName),
+        store.distinct(disks, disks.nodeName),
       ]);
-      return [...new Set([...ofGuests.keys(), ...ofDisks.keys()])];
+      return [...new Set([...ofGuests, ...ofDisks])];
     },
     async settle(node, fates) {
       const named = (kind: string, fate: string): string[] =>
