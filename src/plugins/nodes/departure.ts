@@ -75,8 +75,12 @@ export class Departure {
   /** Names of removed nodes for whose return something waits. */
   async awaited(): Promise<string[]> {
     const keepers = this.ground.slots.all(nodeKeepers);
-    const names = new Set((await Promise.all(keepers.map((keeper) => keeper.nodes()))).flat());
-    if (names.size > 0) for (const { name } of await this.service.named([...names])) names.delete(name);
+    const [there, ...held] = await Promise.all([
+      this.ground.store.values(nodes, nodes.name),
+      ...keepers.map((keeper) => keeper.nodes()),
+    ]);
+    const names = new Set(held.flat());
+    for (const name of there) names.delete(name);
     return [...names].sort();
   }
 

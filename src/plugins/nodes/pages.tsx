@@ -124,7 +124,7 @@ export function startPages(
     path: "/nodes",
     role: "reader",
     async handle({ url, viewer }) {
-      const all = await service.list();
+      const [all, awaited] = await Promise.all([service.list(), departure.awaited()]);
       return {
         title: viewer.say("nodes.title"),
         views: [nodeList.view(listLive, nodeList.read(url))],
@@ -133,7 +133,7 @@ export function startPages(
             notices={
               <>
                 <RoadNotices viewer={viewer} door={context.find(clusterDoor)} />
-                <AwaitedNotices viewer={viewer} names={await departure.awaited()} />
+                <AwaitedNotices viewer={viewer} names={awaited} />
               </>
             }
             viewer={viewer}
